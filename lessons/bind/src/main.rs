@@ -1,0 +1,2 @@
+//! lesson-bind
+fn main() {}

@@ -1,0 +1,2 @@
+//! lesson-reading
+fn main() {}

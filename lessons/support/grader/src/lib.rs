@@ -1,0 +1,1 @@
+//! Judges a student's functions.

@@ -1,0 +1,71 @@
+//! The JSON forms that a lesson prints for other programs: its catalogue (`--list --json`) and its recordings (`--json`).
+
+use std::collections::BTreeMap;
+
+use observer::Trace;
+use serde::{Deserialize, Serialize};
+
+use crate::Stop;
+
+/// What `lesson-bind --list --json` prints: the experiments of a lesson.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Catalogue {
+    /// The lesson's name, such as `bind`.
+    pub lesson: String,
+    /// Its experiments, in order.
+    pub experiments: Vec<CatalogueEntry>,
+}
+
+/// One experiment of a catalogue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CatalogueEntry {
+    /// Its name, such as `port-in-use`.
+    pub name: String,
+    /// What it shows.
+    pub shows: String,
+    /// What to notice.
+    pub notice: String,
+    /// The errnos that it claims, such as `EADDRINUSE`, each once.
+    pub errnos: Vec<String>,
+    /// On which machines each right outcome is to be expected; the first is empty or the ordinary case.
+    pub outcomes: Vec<String>,
+}
+
+/// One run of one experiment: what `lesson-bind --json port-in-use` prints (a list of them), and what
+/// `book/traces/bind/port-in-use.json` keeps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recording {
+    /// The lesson's name.
+    pub lesson: String,
+    /// The experiment's name.
+    pub experiment: String,
+    /// What it shows.
+    pub shows: String,
+    /// What to notice.
+    pub notice: String,
+    /// What it printed.
+    pub output: String,
+    /// Which of the experiment's right outcomes this run had, counted from 0; `None` if none of them (the lesson then exits 1).
+    pub outcome: Option<usize>,
+    /// On which machines that outcome is to be expected; empty for "anywhere".
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub when: String,
+    /// Why it ended early, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Stop>,
+    /// Which end of a conversation each socket of the trace plays (key: the socket's number in the trace), where it plays one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ends: BTreeMap<u32, End>,
+    /// What the kernel saw; `None` where tracing is refused.
+    pub trace: Option<Trace>,
+}
+
+/// The end of a conversation that a socket plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// It connects.
+    Client,
+    /// It is bound, listens, or came from accept.
+    Server,
+}

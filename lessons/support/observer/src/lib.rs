@@ -1,0 +1,23 @@
+//! Sees what the kernel saw: runs a program as a traced child and reports every socket call it makes,
+//! in the words of `strace`.
+//!
+//! ```no_run
+//! use observer::Observer;
+//! let seen = Observer::new("/bin/true").run()?;
+//! for event in &seen.trace.events {
+//!     println!("{}", event.line());
+//! }
+//! # Ok::<(), observer::Error>(())
+//! ```
+//!
+//! The tracer uses `ptrace(2)` and a seccomp filter, so the child stops only at the calls of interest.
+//! It needs Linux 5.3 or later (`PTRACE_GET_SYSCALL_INFO`) and no privilege.
+
+pub mod fence;
+mod inject;
+mod observer;
+pub mod trace;
+
+pub use inject::{Effect, Guard, Injection, Occurrence};
+pub use observer::{Error, Limits, Observation, Observer};
+pub use trace::{Address, Arg, Call, Ending, Event, Machine, Outcome, Trace, UnixName, Value, What};

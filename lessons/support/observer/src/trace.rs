@@ -1,0 +1,291 @@
+//! What an observer reports: a [`Trace`], its [`Event`]s in the order in which they ended, and every [`Call`] with its
+//! arguments both as `strace` prints them and as values. This is also the JSON form of a trace (by `serde`).
+
+use std::borrow::Cow;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that was seen in one run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trace {
+    /// The machine of the run.
+    pub machine: Machine,
+    /// What was seen, in order. A call stands where it *returned*.
+    pub events: Vec<Event>,
+    /// Remarks of the observer on the whole run, in plain words, such as that a 32-bit program's calls are not shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+    /// How the traced program ended.
+    pub ending: Ending,
+}
+
+/// The machine a trace was made on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// `uname -r`, such as `6.18.44`.
+    pub kernel: String,
+    /// `uname -m`, such as `x86_64`.
+    pub architecture: String,
+}
+
+/// How the traced program ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "kebab-case")]
+pub enum Ending {
+    /// It exited with this status (0 to 255).
+    Exited {
+        /// The exit status.
+        status: i32,
+    },
+    /// A signal killed it.
+    Killed {
+        /// The signal's name, such as `SIGPIPE`.
+        signal: String,
+    },
+    /// It still ran when the deadline passed; it and all its children were killed.
+    Deadline {
+        /// The deadline, in milliseconds.
+        milliseconds: u64,
+    },
+    /// It made more processes or threads at once than the limit allows; all of them were killed.
+    TooManyProcesses {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+/// One thing that was seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Process id.
+    pub pid: i32,
+    /// Thread id; the same as `pid` in a process's first thread.
+    pub tid: i32,
+    /// When it began, in microseconds since the run's start (the opening of the fence, if there is one).
+    pub at_us: u64,
+    /// How long it took, in microseconds; 0 where that has no meaning.
+    pub took_us: u64,
+    /// What it was.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What an event was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum What {
+    /// A system call.
+    Call(Call),
+    /// A signal arrived: `--- SIGPIPE {si_signo=SIGPIPE, …} ---`.
+    Signal {
+        /// Its name, such as `SIGPIPE`.
+        signal: String,
+        /// Its details as `strace` prints them, with the braces.
+        details: String,
+    },
+    /// A signal stopped the thread: `--- stopped by SIGSTOP ---`.
+    Stopped {
+        /// Its name.
+        signal: String,
+    },
+    /// The thread or process ended: `+++ exited with 0 +++`.
+    Exited {
+        /// Its exit status.
+        status: i32,
+    },
+    /// A signal killed it: `+++ killed by SIGKILL +++`.
+    Killed {
+        /// The signal's name.
+        signal: String,
+        /// Whether it dumped core (`strace` then adds ` (core dumped)`).
+        core_dumped: bool,
+    },
+    /// Another thread called exec, and this one went away: `+++ superseded by execve in pid 7 +++`.
+    Superseded {
+        /// The thread that called exec.
+        by: i32,
+    },
+}
+
+/// One system call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// The kernel's name: `sendto`, even where the program said `send`.
+    pub name: Cow<'static, str>,
+    /// The arguments, as printed, in order.
+    pub args: Vec<Arg>,
+    /// The result.
+    pub outcome: Outcome,
+    /// Which socket of this trace the call was about: sockets are numbered from 1 as they first appear, whatever
+    /// descriptors name them (dup, fork and descriptor passing keep the number). For a call that makes a socket, the new
+    /// one. `None` where no socket was made or named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<u32>,
+    /// Whether the observer changed the call (`Injection`, or the guard).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub injected: bool,
+    /// Why the guard refused the call, if it did, such as `0.0.0.0:80 is not a loopback address`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<String>,
+}
+
+/// One argument of a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Arg {
+    /// Its name in the man page, such as `sockfd`, `addr`, `addrlen`.
+    pub name: Cow<'static, str>,
+    /// As `strace` prints it.
+    pub text: Cow<'static, str>,
+    /// Its value, where there is more to it than the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+}
+
+/// The value of an argument.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Value {
+    /// A plain number: descriptor, flags, length, option value.
+    Int(i64),
+    /// A socket address that could be read.
+    Address(Address),
+    /// Bytes that could be read: what was really sent or received (at most [`crate::Observer::keep_bytes`] of them).
+    Bytes(Vec<u8>),
+    /// A pointer that was not followed, or could not be.
+    Pointer(u64),
+}
+
+/// A socket address in host byte order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "family", rename_all = "kebab-case")]
+pub enum Address {
+    /// AF_UNSPEC.
+    Unspec,
+    /// AF_INET.
+    Inet {
+        /// IPv4 address.
+        ip: Ipv4Addr,
+        /// Port, host order.
+        port: u16,
+    },
+    /// AF_INET6.
+    Inet6 {
+        /// IPv6 address.
+        ip: Ipv6Addr,
+        /// Port, host order.
+        port: u16,
+        /// Flow information, host order.
+        flowinfo: u32,
+        /// Scope id (an interface's index), 0 for none.
+        scope_id: u32,
+    },
+    /// AF_UNIX.
+    Unix {
+        /// Its name.
+        name: UnixName,
+    },
+    /// Any other family, or an address too short for its family.
+    Other {
+        /// The family's number.
+        number: u16,
+        /// The bytes after the family.
+        data: Vec<u8>,
+    },
+}
+
+/// The name of a unix socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnixName {
+    /// A path, up to its first zero byte.
+    Path(Vec<u8>),
+    /// An abstract name, without the leading zero byte.
+    Abstract(Vec<u8>),
+    /// No name.
+    Unnamed,
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// What the call returned; `None` if it never did. -1 after an error.
+    pub value: Option<i64>,
+    /// The errno's name after an error, such as `EADDRINUSE`; for an interrupted call the kernel's private
+    /// `ERESTARTSYS` and its kin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errno: Option<Cow<'static, str>>,
+    /// All that stands right of ` = `, as `strace` prints it.
+    pub text: Cow<'static, str>,
+}
+
+impl Event {
+    /// The event as a line, as `strace` prints it, without the process id in front.
+    pub fn line(&self) -> String {
+        match &self.what {
+            What::Call(call) => call.line(),
+            What::Signal { signal, details } => format!("--- {signal} {details} ---"),
+            What::Stopped { signal } => format!("--- stopped by {signal} ---"),
+            What::Exited { status } => format!("+++ exited with {status} +++"),
+            What::Killed { signal, core_dumped: false } => format!("+++ killed by {signal} +++"),
+            What::Killed { signal, core_dumped: true } => format!("+++ killed by {signal} (core dumped) +++"),
+            What::Superseded { by } => format!("+++ superseded by execve in pid {by} +++"),
+        }
+    }
+
+    /// The call, if the event is one.
+    pub fn call(&self) -> Option<&Call> {
+        match &self.what {
+            What::Call(call) => Some(call),
+            _ => None,
+        }
+    }
+}
+
+impl Call {
+    /// The part left of ` = `: name and arguments. A call that never returned ends in ` <unfinished ...>`.
+    pub fn request(&self) -> String {
+        let args: Vec<&str> = self.args.iter().map(|arg| arg.text.as_ref()).collect();
+        let args = args.join(", ");
+        match self.outcome.value {
+            None if self.outcome.errno.is_none() => format!("{}({args} <unfinished ...>", self.name),
+            _ => format!("{}({args})", self.name),
+        }
+    }
+
+    /// The whole line. `strace` pads the request so that the `=` stands in column 40.
+    pub fn line(&self) -> String {
+        format!("{:<39} = {}", self.request(), self.outcome.text)
+    }
+
+    /// The argument of that name.
+    pub fn arg(&self, name: &str) -> Option<&Arg> {
+        self.args.iter().find(|arg| arg.name == name)
+    }
+
+    /// The number in the argument of that name.
+    pub fn int(&self, name: &str) -> Option<i64> {
+        match self.arg(name)?.value {
+            Some(Value::Int(number)) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The address among the arguments, if there is one that could be read.
+    pub fn address(&self) -> Option<&Address> {
+        self.args.iter().find_map(|arg| match &arg.value {
+            Some(Value::Address(address)) => Some(address),
+            _ => None,
+        })
+    }
+
+    /// The errno's name, after an error.
+    pub fn errno(&self) -> Option<&str> {
+        self.outcome.errno.as_deref()
+    }
+
+    /// Whether the call returned without an error.
+    pub fn succeeded(&self) -> bool {
+        self.outcome.value.is_some() && self.outcome.errno.is_none()
+    }
+}

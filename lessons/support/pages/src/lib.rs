@@ -1,0 +1,1 @@
+//! Turns chapters into pages.
