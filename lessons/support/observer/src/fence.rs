@@ -1,6 +1,9 @@
 //! The fence: two marks that a child makes in its own trace. A fenced observer keeps only the events between them,
 //! so what a program does to get ready is never mistaken for what it was asked to do.
 //!
+//! The fence may be closed and opened again as often as the child likes: what lies between an end and the next begin is
+//! not kept, and a mark that changes nothing (an end without a begin, a second end) is ignored.
+//!
 //! A mark is a `write` to descriptor -1: it fails with EBADF, harms nobody, and is seen by any tracer, `strace` too.
 //! It overwrites errno, so make the mark before anything whose errno you want to read.
 
