@@ -13,8 +13,10 @@
 //! The tracer uses `ptrace(2)` and a seccomp filter, so the child stops only at the calls of interest.
 //! It needs Linux 5.3 or later (`PTRACE_GET_SYSCALL_INFO`) and no privilege.
 
+mod decode;
 pub mod fence;
 mod inject;
+mod memory;
 mod observer;
 pub mod trace;
 
