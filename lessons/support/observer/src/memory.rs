@@ -169,20 +169,20 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
-    use super::Memory;
+    use super::{Memory, PAGE};
 
     /// A process may always read its own memory, so these tests need no traced child.
     fn own() -> Memory {
         Memory::new(nix::unistd::gettid().as_raw())
     }
 
-    /// Two pages of which only the first may be read; the address just behind the readable one.
+    /// A page with nothing mapped behind it; the address where it ends.
     fn page_end() -> u64 {
         // SAFETY: a fresh anonymous mapping at an address of the kernel's choice, checked below.
         let start = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
-                8192,
+                2 * PAGE as usize,
                 libc::PROT_READ | libc::PROT_WRITE,
                 libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
                 -1,
@@ -191,12 +191,12 @@ mod tests {
         };
         assert_ne!(start, libc::MAP_FAILED, "mmap of two pages failed");
         // SAFETY: the first page was just mapped writable, the second is part of the same mapping and unused.
-        let forbidden = unsafe {
-            std::ptr::write_bytes(start.cast::<u8>(), b'a', 4096);
-            libc::mprotect(start.cast::<u8>().add(4096).cast(), 4096, libc::PROT_NONE)
+        let unmapped = unsafe {
+            std::ptr::write_bytes(start.cast::<u8>(), b'a', PAGE as usize);
+            libc::munmap(start.cast::<u8>().add(PAGE as usize).cast(), PAGE as usize)
         };
-        assert_eq!(forbidden, 0, "mprotect of the second page failed");
-        start as u64 + 4096
+        assert_eq!(unmapped, 0, "munmap of the second page failed");
+        start as u64 + PAGE
     }
 
     #[test]
