@@ -243,14 +243,20 @@ impl Event {
 }
 
 impl Call {
-    /// The part left of ` = `: name and arguments. A call that never returned ends in ` <unfinished ...>`.
+    /// The part left of ` = `: name and arguments. Of a call that never returned, the last argument's text may be
+    /// ` <unfinished ...>`: what would have been known only at its return.
     pub fn request(&self) -> String {
-        let args: Vec<&str> = self.args.iter().map(|arg| arg.text.as_ref()).collect();
-        let args = args.join(", ");
-        match self.outcome.value {
-            None if self.outcome.errno.is_none() => format!("{}({args} <unfinished ...>", self.name),
-            _ => format!("{}({args})", self.name),
+        let mut request = String::with_capacity(80);
+        request.push_str(&self.name);
+        request.push('(');
+        for (index, arg) in self.args.iter().enumerate() {
+            if index > 0 {
+                request.push_str(", ");
+            }
+            request.push_str(&arg.text);
         }
+        request.push(')');
+        request
     }
 
     /// The whole line. `strace` pads the request so that the `=` stands in column 40.

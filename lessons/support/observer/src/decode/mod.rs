@@ -83,9 +83,9 @@ pub(crate) fn finish(mut pending: Pending, memory: &Memory, raw_result: i64) -> 
 
 /// The arguments and the outcome of a call that never returned.
 pub(crate) fn unfinished(mut pending: Pending) -> (Vec<Arg>, Outcome) {
-    // `strace` leaves the comma after the last argument that it knew.
-    if !pending.args.is_empty() && pending.args.len() < pending.info.parameters.len() {
-        pending.push("", None);
+    // `strace` prints the comma after the last argument that it knew, and then this.
+    if pending.args.len() < pending.info.parameters.len() {
+        pending.push(" <unfinished ...>", None);
     }
     (pending.args, Outcome { value: None, errno: None, text: "?".into() })
 }
