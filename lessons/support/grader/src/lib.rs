@@ -1,1 +1,3 @@
 //! Judges a student's functions.
+
+pub mod sheet;
