@@ -67,3 +67,35 @@ pub enum Claim {
         signal: &'static str,
     },
 }
+
+impl Expected {
+    /// What happens on every machine, or on the ordinary one.
+    pub const fn anywhere(claims: &'static [Claim]) -> Expected {
+        Expected { when: "", claims }
+    }
+
+    /// What happens on some machines: `when` says on which ("where ports below 1024 are free for all").
+    pub const fn on(when: &'static str, claims: &'static [Claim]) -> Expected {
+        Expected { when, claims }
+    }
+}
+
+/// The calls of this name end in exactly these results: see [`Claim::Calls`].
+pub const fn calls(call: &'static str, results: &'static str) -> Claim {
+    Claim::Calls { call, results }
+}
+
+/// The experiment prints this: see [`Claim::Prints`].
+pub const fn prints(text: &'static str) -> Claim {
+    Claim::Prints { text }
+}
+
+/// The machine cannot show it: see [`Claim::Cannot`].
+pub const fn cannot(lack: crate::Lack) -> Claim {
+    Claim::Cannot { lack }
+}
+
+/// A signal ends the process: see [`Claim::KilledBy`].
+pub const fn killed_by(signal: &'static str) -> Claim {
+    Claim::KilledBy { signal }
+}

@@ -1,16 +1,137 @@
 //! Plays a lesson's experiments, and is the lesson's command line: a lesson's `main.rs` is its experiments and one line.
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use lab::{Expected, Experiment, Lesson, Stop, calls};
+//!
+//! fn main() -> ExitCode {
+//!     lab::run(&LESSON)
+//! }
+//!
+//! static LESSON: Lesson = Lesson {
+//!     name: "socket",
+//!     experiments: &[Experiment {
+//!         name: "closed-twice",
+//!         shows: "A descriptor is closed, and closed again.",
+//!         notice: "The number was free after the first close, and the kernel says so.",
+//!         outcomes: &[Expected::anywhere(&[calls("close", "0 EBADF")])],
+//!         play: closed_twice,
+//!     }],
+//! };
+//!
+//! fn closed_twice() -> Result<(), Stop> {
+//!     // … raw calls …
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Each experiment runs in a process of its own, which is this same program started again under the [observer]: it has a
+//! fresh empty directory to work in (so a unix socket's path is a short relative name such as `demo.sock`), nothing on
+//! its standard input, SIGPIPE at its default, and a deadline.
 
+mod child;
+mod command_line;
+mod ends;
 mod experiment;
+mod judge;
+
+mod player;
 mod recording;
+mod scratch;
+mod select;
+mod show;
+mod stage;
 mod stop;
 
-pub use experiment::{Claim, Expected, Experiment, Lesson};
+pub use experiment::{Claim, Expected, Experiment, Lesson, calls, cannot, killed_by, prints};
 pub use recording::{Catalogue, CatalogueEntry, End, Recording};
+pub use stage::{private_network, stop_watching};
 pub use stop::{Lack, Stop};
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
+use command_line::Request;
+
+/// The exit status of a command line that makes no sense.
+const USAGE: u8 = 2;
+
 /// Runs a lesson: reads the command line, plays the experiments it asks for, and shows what the kernel saw.
-pub fn run(lesson: &Lesson) -> ExitCode {
-    todo!("play {}", lesson.name)
+///
+/// The exit status is 0 if every experiment had one of its right outcomes (not being able to show something on this
+/// machine can be one), 1 if some had not, and 2 if the command line makes no sense.
+pub fn run(lesson: &'static Lesson) -> ExitCode {
+    let request = match command_line::read(std::env::args_os()) {
+        Ok(request) => request,
+        Err(error) => {
+            return refuse(format_args!("{error}; lesson-{} --help tells what can be asked for", lesson.name));
+        }
+    };
+    let done = match request {
+        Request::PlayHere { name, stop_file } => return child::play(lesson, &name, stop_file.as_deref()),
+        Request::Help => show::help(&mut anstream::stdout(), lesson).map(|()| true),
+        Request::List { json } => list(lesson, json),
+        Request::Play { names, json } => match select::experiments(lesson, &names) {
+            Ok(experiments) => play(lesson, &experiments, json),
+            Err(unknown) => return refuse(format_args!("{unknown}")),
+        },
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        // The reader has gone (`| head`): there is nobody left to tell anything.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("lesson-{}: {error}", lesson.name);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn refuse(why: std::fmt::Arguments<'_>) -> ExitCode {
+    anstream::eprintln!("{why}");
+    ExitCode::from(USAGE)
+}
+
+fn list(lesson: &Lesson, json: bool) -> io::Result<bool> {
+    let catalogue = Catalogue::of(lesson);
+    if json {
+        print_json(&catalogue)?;
+    } else {
+        show::catalogue(&mut anstream::stdout(), &catalogue)?;
+    }
+    Ok(true)
+}
+
+/// Plays the experiments one after another; true if each had one of its right outcomes.
+fn play(lesson: &'static Lesson, experiments: &[&'static Experiment], json: bool) -> io::Result<bool> {
+    let mut player = player::Player::new(lesson)?;
+    let mut recordings = Vec::new();
+    let mut all_right = true;
+    for experiment in experiments {
+        if !json {
+            show::before(&mut anstream::stdout(), lesson, experiment)?;
+        }
+        let run = player.play(experiment)?;
+        let verdict = judge::judge(experiment, &run);
+        all_right &= verdict.is_right() && !run.tracer_failed;
+        if json {
+            show::complaint(&mut anstream::stderr(), lesson, experiment, &run, &verdict)?;
+            recordings.push(run.into_recording(lesson, experiment, &verdict));
+        } else {
+            show::after(&mut anstream::stdout(), experiment, &run, &verdict)?;
+        }
+    }
+    if json {
+        print_json(&recordings)?;
+    }
+    Ok(all_right)
+}
+
+fn print_json(value: &impl serde::Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value)?;
+    writeln!(out)?;
+    out.flush()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use observer::Trace;
 use serde::{Deserialize, Serialize};
 
-use crate::Stop;
+use crate::{Lesson, Stop};
 
 /// What `lesson-bind --list --json` prints: the experiments of a lesson.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,20 @@ pub struct Catalogue {
     pub lesson: String,
     /// Its experiments, in order.
     pub experiments: Vec<CatalogueEntry>,
+}
+
+impl Catalogue {
+    /// The catalogue of a lesson.
+    pub fn of(lesson: &Lesson) -> Catalogue {
+        let entry = |experiment: &crate::Experiment| CatalogueEntry {
+            name: experiment.name.to_string(),
+            shows: experiment.shows.to_string(),
+            notice: experiment.notice.to_string(),
+            errnos: experiment.errnos().iter().map(|errno| errno.to_string()).collect(),
+            outcomes: experiment.outcomes.iter().map(|outcome| outcome.when.to_string()).collect(),
+        };
+        Catalogue { lesson: lesson.name.to_string(), experiments: lesson.experiments.iter().map(entry).collect() }
+    }
 }
 
 /// One experiment of a catalogue.

@@ -1,0 +1,159 @@
+//! What a person sees of a lesson.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use observer::{Event, Trace, What};
+
+use crate::ends;
+use crate::judge::Verdict;
+use crate::player::Run;
+use crate::{Catalogue, End, Experiment, Lesson, Stop};
+
+const HEADING: Style = Style::new().bold();
+const CLIENT: Style = AnsiColor::Cyan.on_default();
+const SERVER: Style = AnsiColor::Yellow.on_default();
+const ERRNO: Style = AnsiColor::Red.on_default().bold();
+const FAINT: Style = Style::new().dimmed();
+
+/// What the lesson can be asked.
+pub(crate) fn help(out: &mut impl Write, lesson: &Lesson) -> io::Result<()> {
+    let name = lesson.name;
+    let first = lesson.experiments.first().map_or("NAME", |experiment| experiment.name);
+    let errno = lesson.experiments.iter().flat_map(Experiment::errnos).next().unwrap_or("EINVAL");
+    let command = format!("cargo run -p lesson-{name}");
+    writeln!(
+        out,
+        "The experiments of the chapter {name}: each makes a few system calls and shows what the kernel saw.\n\
+         \n\
+         {command}                play them all\n\
+         {command} -- {first:<12} play one, or several\n\
+         {command} -- {errno:<12} play those that end in this errno\n\
+         \n\
+         Options:\n  \
+           -l, --list   name the experiments, and play none\n      \
+               --json   for programs: print the recordings (with --list: the catalogue) as JSON\n  \
+           -h, --help   print this\n\
+         \n\
+         Colours are used on a terminal only, and not if NO_COLOR is set.\n\
+         The exit status is 0 if the kernel did what the experiments claim, 1 if not, 2 for a command line like no other."
+    )
+}
+
+/// The names of the experiments.
+pub(crate) fn catalogue(out: &mut impl Write, catalogue: &Catalogue) -> io::Result<()> {
+    let width = catalogue.experiments.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+    for entry in &catalogue.experiments {
+        write!(out, "{HEADING}{:<width$}{HEADING:#}  {}", entry.name, entry.shows)?;
+        if !entry.errnos.is_empty() {
+            write!(out, " {ERRNO}{}{ERRNO:#}", entry.errnos.join(" "))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// Before an experiment runs: its name, and what it is about to do.
+pub(crate) fn before(out: &mut impl Write, lesson: &Lesson, experiment: &Experiment) -> io::Result<()> {
+    writeln!(out, "{HEADING}{}/{}{HEADING:#}", lesson.name, experiment.name)?;
+    writeln!(out, "{}\n", experiment.shows)?;
+    out.flush()
+}
+
+/// After it: what it printed, what the kernel saw, and what to notice.
+pub(crate) fn after(out: &mut impl Write, experiment: &Experiment, run: &Run, verdict: &Verdict) -> io::Result<()> {
+    if let Some(why) = &run.why_untraced {
+        writeln!(out, "  There is no trace: {why}.\n")?;
+    }
+    for line in run.stdout.lines() {
+        writeln!(out, "  {line}")?;
+    }
+    if !run.stdout.is_empty() {
+        writeln!(out)?;
+    }
+    if let Some(trace) = &run.trace {
+        lines(out, trace)?;
+    }
+    match (verdict, &run.stop) {
+        (Verdict::Right(_), Some(Stop::Cannot { lack, why })) => {
+            writeln!(out, "This machine cannot show it: {lack}.\n({why})\n")?;
+        }
+        (Verdict::Right(index), _) => {
+            writeln!(out, "{}", experiment.notice)?;
+            let when = experiment.outcomes[*index].when;
+            if !when.is_empty() {
+                writeln!(out, "What you see is what happens {when}.")?;
+            }
+            writeln!(out)?;
+        }
+        (Verdict::Wrong(faults), _) => {
+            writeln!(out, "{ERRNO}This did not go as it should:{ERRNO:#} {}.\n", faults.join("; "))?;
+        }
+    }
+    out.flush()
+}
+
+/// For a run whose recording goes elsewhere: only what went wrong with it.
+pub(crate) fn complaint(
+    out: &mut impl Write,
+    lesson: &Lesson,
+    experiment: &Experiment,
+    run: &Run,
+    verdict: &Verdict,
+) -> io::Result<()> {
+    if let Some(why) = &run.why_untraced {
+        writeln!(out, "There is no trace: {why}.")?;
+    }
+    if let Verdict::Wrong(faults) = verdict {
+        let faults = faults.join("; ");
+        writeln!(out, "{}/{} did not go as it should: {faults}.", lesson.name, experiment.name)?;
+    }
+    out.flush()
+}
+
+/// The trace, line by line.
+fn lines(out: &mut impl Write, trace: &Trace) -> io::Result<()> {
+    let ends = ends::ends(trace);
+    let threads: BTreeSet<i32> = trace.events.iter().map(|event| event.tid).collect();
+    for event in &trace.events {
+        write!(out, "  ")?;
+        if !ends.is_empty() {
+            end_column(out, event, &ends)?;
+        }
+        if threads.len() > 1 {
+            write!(out, "{FAINT}[pid {:>5}]{FAINT:#} ", event.tid)?;
+        }
+        writeln!(out, "{}", painted(event))?;
+    }
+    for remark in &trace.remarks {
+        writeln!(out, "  ({remark})")?;
+    }
+    if !trace.events.is_empty() || !trace.remarks.is_empty() {
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// Which end plays the call: the word says it, the colour only helps.
+fn end_column(out: &mut impl Write, event: &Event, ends: &BTreeMap<u32, End>) -> io::Result<()> {
+    let end = event.call().and_then(|call| call.socket).and_then(|socket| ends.get(&socket));
+    match end {
+        Some(End::Client) => write!(out, "{CLIENT}client{CLIENT:#}  "),
+        Some(End::Server) => write!(out, "{SERVER}server{SERVER:#}  "),
+        None => write!(out, "        "),
+    }
+}
+
+/// The line as `strace` prints it, with what went wrong in red.
+fn painted(event: &Event) -> String {
+    let line = event.line();
+    match &event.what {
+        What::Call(call) if call.errno().is_some() => match line.strip_suffix(call.outcome.text.as_ref()) {
+            Some(request) => format!("{request}{ERRNO}{}{ERRNO:#}", call.outcome.text),
+            None => line,
+        },
+        What::Killed { .. } => format!("{ERRNO}{line}{ERRNO:#}"),
+        _ => line,
+    }
+}
