@@ -1,4 +1,4 @@
-//! What a chapter refers to: the links that name a recording, code, an exercise or a picture.
+//! What a chapter refers to: the links that name a recording, code or an exercise.
 
 use std::ops::Range;
 
@@ -24,6 +24,8 @@ pub struct Reference {
     pub shown: bool,
     /// Where the link stands, in bytes.
     pub(crate) range: Range<usize>,
+    /// Where the paragraph stands that it is shown in, in bytes.
+    pub(crate) paragraph: Range<usize>,
 }
 
 /// What a [`Reference`] names.
@@ -35,13 +37,11 @@ pub enum Kind {
     Code,
     /// An exercise: `../lessons/bind/exercises.toml#any-port`.
     Exercise,
-    /// A drawing: `![words for who cannot see it](figures/pigeon-holes.svg)`.
-    Picture,
 }
 
 impl Reference {
     /// The name that a recording or an exercise has everywhere: `bind/port-in-use`, `bind/any-port`. `None` for
-    /// code and pictures, and for an exercise link without a name.
+    /// code, and for an exercise link without a name.
     pub fn id(&self) -> Option<String> {
         match self.kind {
             Kind::Recording => {
@@ -54,11 +54,11 @@ impl Reference {
                 let lesson = folder.rsplit_once('/').map_or(folder, |(_, lesson)| lesson);
                 Some(format!("{lesson}/{}", self.name.as_deref()?))
             }
-            Kind::Code | Kind::Picture => None,
+            Kind::Code => None,
         }
     }
 
-    fn new(target: &str, image: bool) -> Option<Reference> {
+    fn new(target: &str) -> Option<Reference> {
         let is_address = target.split_once(':').is_some_and(|(scheme, _)| !scheme.contains(['/', '#', '.']));
         if is_address || target.starts_with('#') {
             return None;
@@ -72,8 +72,6 @@ impl Reference {
         };
         let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
         let kind = match extension {
-            "svg" if image => Kind::Picture,
-            _ if image => return None,
             "json" if path.starts_with("traces/") || path.contains("/traces/") => Kind::Recording,
             "toml" if path.ends_with("/exercises.toml") => Kind::Exercise,
             "rs" | "py" | "toml" | "c" | "sh" => Kind::Code,
@@ -88,6 +86,7 @@ impl Reference {
             line: 0,
             shown: false,
             range: 0..0,
+            paragraph: 0..0,
         })
     }
 }
@@ -114,15 +113,15 @@ pub fn references(markdown: &str) -> Vec<Reference> {
                 TagEnd::BlockQuote(_) | TagEnd::List(_) | TagEnd::FootnoteDefinition | TagEnd::DefinitionList,
             ) => nested -= 1,
             Event::Start(Tag::Paragraph) => {
-                paragraph = Some(Paragraph { first: found.len(), links: 0, only_links: nested == 0 });
+                paragraph = Some(Paragraph { range, first: found.len(), links: 0, only_links: nested == 0 });
             }
             Event::End(TagEnd::Paragraph) => {
                 if let Some(paragraph) = paragraph.take() {
                     paragraph.close(&mut found);
                 }
             }
-            Event::Start(Tag::Link { dest_url, .. }) => open.push((Reference::new(&dest_url, false), 0..0)),
-            Event::Start(Tag::Image { dest_url, .. }) => open.push((Reference::new(&dest_url, true), 0..0)),
+            Event::Start(Tag::Link { dest_url, .. }) => open.push((Reference::new(&dest_url), 0..0)),
+            Event::Start(Tag::Image { .. }) => open.push((None, 0..0)),
             Event::End(TagEnd::Link | TagEnd::Image) => {
                 let (reference, text) = open.pop().unwrap_or((None, 0..0));
                 if let Some(paragraph) = &mut paragraph
@@ -148,6 +147,7 @@ pub fn references(markdown: &str) -> Vec<Reference> {
 
 /// A paragraph that is being read.
 struct Paragraph {
+    range: Range<usize>,
     /// How many references were found before it.
     first: usize,
     /// How many links it has, to whatever.
@@ -162,7 +162,10 @@ impl Paragraph {
         let references = &mut found[self.first..];
         let all_code = references.iter().all(|reference| reference.kind == Kind::Code);
         if self.only_links && self.links == references.len() && (references.len() == 1 || all_code) {
-            references.iter_mut().for_each(|reference| reference.shown = true);
+            for reference in references {
+                reference.shown = true;
+                reference.paragraph = self.range.clone();
+            }
         }
     }
 }
@@ -242,17 +245,17 @@ mod tests {
     }
 
     #[test]
-    fn exercises_and_pictures_are_told_from_code() {
+    fn exercises_are_told_from_code() {
         let exercise = only("[Exercise](../lessons/bind/exercises.toml#any-port)");
         assert_eq!((exercise.kind, exercise.id().as_deref()), (Kind::Exercise, Some("bind/any-port")));
         assert_eq!(only("[it](../Cargo.toml)").kind, Kind::Code);
-        let picture = only("![pigeon-holes](figures/pigeon-holes.svg \"The wall\")");
-        assert_eq!((picture.kind, picture.shown), (Kind::Picture, true));
     }
 
     #[test]
     fn other_links_are_nobodys_business() {
-        for markdown in ["[a](b.md)", "[a](https://x.org/y.rs)", "[a](#b.rs)", "`[a](x.rs)`", "```\n[a](x.rs)\n```"] {
+        for markdown in
+            ["[a](b.md)", "![a](b.svg)", "[a](https://x.org/y.rs)", "[a](#b.rs)", "`[a](x.rs)`", "```\n[a](x.rs)\n```"]
+        {
             assert_eq!(references(markdown), [], "{markdown}");
         }
     }

@@ -1,0 +1,329 @@
+//! Puts in the place of a chapter's links what they name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io::ErrorKind;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use grader::sheet::Sheet;
+use lab::Recording;
+use pulldown_cmark::{Event, Tag};
+
+use crate::code::{self, Code};
+use crate::project::{Project, link};
+use crate::reference::{Kind, Reference, line_of, parser, references};
+use crate::{exercise, html, predict, trace};
+
+/// Something that keeps a page from being built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// The page's file, relative to the project's folder.
+    pub page: PathBuf,
+    /// Its line, counted from 1.
+    pub line: usize,
+    /// What is wrong and what to do about it.
+    pub what: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.page.display(), self.line, self.what)
+    }
+}
+
+/// Which chapters show what: from an anchor (`bind/port-in-use`, `lessons/bind/src/main.rs:port_in_use`) to the
+/// chapters whose pages have it, in the book's order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Anchors(BTreeMap<String, Vec<PathBuf>>);
+
+impl Anchors {
+    /// Adds what this chapter shows.
+    pub fn add(&mut self, project: &Project, chapter: &Path, text: &str) {
+        for reference in references(text).iter().filter(|reference| reference.shown) {
+            if let Some(anchor) = anchor(project, chapter, reference) {
+                self.0.entry(anchor).or_default().push(chapter.to_path_buf());
+            }
+        }
+    }
+
+    /// A link from a chapter to an anchor: on the same page if it is there, else on the page of the lesson's own name,
+    /// else on the first page that has it.
+    fn link(&self, from: &Path, anchor: &str) -> Option<String> {
+        let pages = self.0.get(anchor)?;
+        if pages.iter().any(|page| page == from) {
+            return Some(format!("#{anchor}"));
+        }
+        let lesson = anchor.split('/').next();
+        let own = |page: &&PathBuf| page.file_stem().and_then(|stem| stem.to_str()) == lesson;
+        let page = pages.iter().find(own).or(pages.first())?;
+        Some(format!("{}#{anchor}", link(from, page)))
+    }
+}
+
+/// The anchor of what a reference shows; `None` for a part of a trace, which has none of its own.
+fn anchor(project: &Project, chapter: &Path, reference: &Reference) -> Option<String> {
+    match reference.kind {
+        Kind::Recording if reference.name.is_some() => None,
+        Kind::Recording | Kind::Exercise => reference.id(),
+        Kind::Code => {
+            let file = project.file(chapter, &reference.path).ok()?;
+            Some(match &reference.name {
+                Some(name) => format!("{}:{name}", file.display()),
+                None => file.display().to_string(),
+            })
+        }
+    }
+}
+
+/// Expands one chapter. Reports all its faults at once.
+pub(crate) fn expand(project: &Project, anchors: &Anchors, chapter: &Path, text: &str) -> Result<String, Vec<Fault>> {
+    let mut page = Page { project, anchors, chapter, faults: Vec::new(), has: BTreeSet::new(), groups: 0 };
+    // Running text first: this changes no line's number, and leaves alone what the second pass looks for.
+    let text = page.running_text(text);
+    let text = page.blocks(&text);
+    if page.faults.is_empty() { Ok(text) } else { Err(page.faults) }
+}
+
+/// A page in the making.
+struct Page<'a> {
+    project: &'a Project,
+    anchors: &'a Anchors,
+    chapter: &'a Path,
+    faults: Vec<Fault>,
+    /// The anchors that it has so far.
+    has: BTreeSet<String>,
+    /// How many groups of radio buttons it has.
+    groups: usize,
+}
+
+impl Page<'_> {
+    fn fault(&mut self, line: usize, what: impl Into<String>) {
+        self.faults.push(Fault { page: self.project.page(self.chapter), line, what: what.into() });
+    }
+
+    /// The links in running text: they lead to where the book shows the thing, or quote it.
+    fn running_text(&mut self, text: &str) -> String {
+        let mut edits = Vec::new();
+        for reference in references(text).into_iter().filter(|reference| !reference.shown) {
+            match self.mention(&reference) {
+                Ok(replacement) => edits.push((reference.range.clone(), replacement)),
+                Err(what) => self.fault(reference.line, what),
+            }
+        }
+        apply(text, edits)
+    }
+
+    fn mention(&self, reference: &Reference) -> Result<String, String> {
+        match reference.kind {
+            Kind::Recording => self.mention_recording(reference),
+            Kind::Exercise => {
+                let exercise = self.exercise(reference)?;
+                match self.anchors.link(self.chapter, &exercise.id) {
+                    Some(home) => Ok(format!("[{}]({home})", reference.text)),
+                    None => Err(format!("no page shows the exercise {}: link to it alone in a paragraph", exercise.id)),
+                }
+            }
+            Kind::Code => {
+                let code = self.code(reference)?;
+                // On the page of a file that the book does not show there is nothing to lead to.
+                Ok(match self.anchors.link(self.chapter, &code.id) {
+                    Some(home) => format!("[{}]({home})", reference.text),
+                    None => reference.text.clone(),
+                })
+            }
+        }
+    }
+
+    fn mention_recording(&self, reference: &Reference) -> Result<String, String> {
+        let recording = self.recording(reference)?;
+        let id = format!("{}/{}", recording.lesson, recording.experiment);
+        let home = self.anchors.link(self.chapter, &id);
+        let Some(name) = &reference.name else {
+            let home = home.ok_or(format!("no page shows the recording {id}: link to it alone in a paragraph"))?;
+            return Ok(format!("[{}]({home})", reference.text));
+        };
+        let steps = trace::steps(&recording, name)?;
+        let step = *steps.start();
+        let events = recording.trace.as_ref().map_or(&[][..], |trace| &trace.events);
+        let quoted = trace::quote(&events[step - 1], &reference.text);
+        let text = match quoted {
+            Some(quoted) => quoted.map_err(|what| format!("step {step} of {id} {what}"))?,
+            None => reference.text.clone(),
+        };
+        match home {
+            Some(home) => Ok(format!("[{text}]({home}@{step})")),
+            None if text != reference.text => Ok(text),
+            None => Err(format!("no page shows the recording {id}: link to it alone in a paragraph")),
+        }
+    }
+
+    /// What stands by itself: recordings, code, exercises and predictions.
+    fn blocks(&mut self, text: &str) -> String {
+        let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+        let shown: Vec<Reference> = references(text).into_iter().filter(|reference| reference.shown).collect();
+        for group in shown.chunk_by(|a, b| a.paragraph == b.paragraph) {
+            if let Some(block) = self.block(group) {
+                edits.push((group[0].paragraph.clone(), format!("{block}\n")));
+            }
+        }
+        for (range, line) in self.predictions(text) {
+            let group = self.group();
+            match predict::form(&text[range.clone()], &group) {
+                Ok(form) => edits.push((range, format!("{form}\n"))),
+                Err(what) => self.fault(line, what),
+            }
+        }
+        edits.sort_by_key(|(range, _)| range.start);
+        apply(text, edits)
+    }
+
+    /// The block quotes that ask for a prediction. Finds stray boxes on the way.
+    fn predictions(&mut self, text: &str) -> Vec<(Range<usize>, usize)> {
+        let mut found: Vec<(Range<usize>, usize)> = Vec::new();
+        for (event, range) in parser(text).into_offset_iter() {
+            let inside = found.last().is_some_and(|(last, _)| last.contains(&range.start));
+            match event {
+                Event::Start(Tag::BlockQuote(None)) if !inside && predict::is_prediction(&text[range.clone()]) => {
+                    let line = line_of(text, range.start);
+                    found.push((range, line));
+                }
+                Event::TaskListMarker(_) if !inside => {
+                    let what = "a list with boxes has no label that a screen reader could read: write a plain list, or a \
+                                question that begins with `> **Predict:**`";
+                    self.fault(line_of(text, range.start), what);
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// What the references of one paragraph show.
+    fn block(&mut self, references: &[Reference]) -> Option<String> {
+        let [reference] = references else { return self.spellings(references) };
+        let shown = match reference.kind {
+            Kind::Recording => self.show_recording(reference),
+            Kind::Exercise => self.show_exercise(reference),
+            Kind::Code => self.code(reference).map(|code| {
+                let first = self.has.insert(code.id.clone());
+                code.figure(&html::inline(&reference.text), first)
+            }),
+        };
+        shown.map_err(|what| self.fault(reference.line, what)).ok()
+    }
+
+    /// Several pieces of code in one paragraph: the same in several languages.
+    fn spellings(&mut self, references: &[Reference]) -> Option<String> {
+        let mut codes = Vec::new();
+        for reference in references {
+            match self.code(reference) {
+                Ok(code) => {
+                    let first = self.has.insert(code.id.clone());
+                    codes.push((html::inline(&reference.text), code, first));
+                }
+                Err(what) => self.fault(reference.line, what),
+            }
+        }
+        let group = self.group();
+        (codes.len() == references.len()).then(|| code::spellings(&group, &codes))
+    }
+
+    fn show_recording(&mut self, reference: &Reference) -> Result<String, String> {
+        let recording = self.recording(reference)?;
+        let title = html::inline(&reference.text);
+        let id = format!("{}/{}", recording.lesson, recording.experiment);
+        if let Some(name) = &reference.name {
+            let steps = trace::steps(&recording, name)?;
+            let home = self.anchors.link(self.chapter, &id).map(|home| format!("{home}@{}", steps.start()));
+            return Ok(trace::excerpt(&recording, steps, &title, home.as_deref()));
+        }
+        self.show_once(&id)?;
+        Ok(trace::section(&recording, &title, &reference.path))
+    }
+
+    fn show_exercise(&mut self, reference: &Reference) -> Result<String, String> {
+        let exercise = self.exercise(reference)?;
+        self.show_once(&exercise.id)?;
+        let (page, anchor) = exercise.read.split_once('#').unwrap_or((&exercise.read, ""));
+        let read = format!("{}#{anchor}", link(self.chapter, Path::new(page)));
+        Ok(exercise::card(&exercise, &html::inline(&reference.text), &read))
+    }
+
+    fn show_once(&mut self, id: &str) -> Result<(), String> {
+        if self.has.insert(id.to_string()) {
+            return Ok(());
+        }
+        Err(format!(
+            "this page shows {id} already: link to it in running text, or show some of its lines (`…json#3-6`)"
+        ))
+    }
+
+    fn recording(&self, reference: &Reference) -> Result<Recording, String> {
+        let id = reference.id().unwrap_or_default();
+        let text = self.read(
+            reference,
+            &format!("there is no recording {id}"),
+            &format!("record it with `cargo workbook record {id}`, or mend the name"),
+        )?;
+        let recording: Recording = serde_json::from_str(&text).map_err(|error| {
+            format!("{} is not a recording ({error}): make it anew with `cargo workbook record {id}`", reference.path)
+        })?;
+        let own = format!("{}/{}", recording.lesson, recording.experiment);
+        if own != id {
+            return Err(format!(
+                "{} holds a recording of {own}: make it anew with `cargo workbook record {id}`",
+                reference.path
+            ));
+        }
+        Ok(recording)
+    }
+
+    fn exercise(&self, reference: &Reference) -> Result<grader::sheet::Exercise, String> {
+        let text = self.read(reference, "there is no exercise sheet", "mend the link")?;
+        let sheet = Sheet::parse(&text).map_err(|error| format!("{}: {error}", reference.path))?;
+        let names: Vec<&str> = sheet.exercises.iter().map(|exercise| exercise.name()).collect();
+        let Some(name) = &reference.name else {
+            return Err(format!("which exercise? Add one of its names: `{}#{}`", reference.path, names.join("`, `#")));
+        };
+        match sheet.exercises.iter().find(|exercise| exercise.name() == name) {
+            Some(exercise) => Ok(exercise.clone()),
+            None => Err(format!("no exercise `{name}` in {}: it has {}", reference.path, names.join(", "))),
+        }
+    }
+
+    fn code(&self, reference: &Reference) -> Result<Code, String> {
+        let text = self.read(reference, "there is no such code", "mend the link")?;
+        let file = self.project.file(self.chapter, &reference.path)?;
+        code::take(&file, &text, reference.name.as_deref())
+    }
+
+    /// Reads the file that a reference names.
+    fn read(&self, reference: &Reference, missing: &str, remedy: &str) -> Result<String, String> {
+        let file = self.project.file(self.chapter, &reference.path)?;
+        self.project.read(&file).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => format!("{missing}: {} does not exist; {remedy}", file.display()),
+            _ => format!("{} cannot be read: {error}", file.display()),
+        })
+    }
+
+    /// A name for a group of radio buttons that no other group of the book has: the print page holds them all.
+    fn group(&mut self) -> String {
+        self.groups += 1;
+        let slug: String = self.chapter.with_extension("").display().to_string();
+        format!("{}-{}", slug.replace(|c: char| !c.is_ascii_alphanumeric(), "-"), self.groups)
+    }
+}
+
+/// Replaces the ranges, which are in order and do not overlap.
+fn apply(text: &str, edits: Vec<(Range<usize>, String)>) -> String {
+    let mut edited = String::with_capacity(text.len());
+    let mut done = 0;
+    for (range, replacement) in edits {
+        edited.push_str(&text[done..range.start]);
+        edited.push_str(&replacement);
+        done = range.end;
+    }
+    edited.push_str(&text[done..]);
+    edited
+}

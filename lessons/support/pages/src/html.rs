@@ -1,0 +1,71 @@
+//! Text on its way into HTML.
+
+use std::fmt::Write;
+
+use pulldown_cmark::{Event, Tag, TagEnd, html};
+
+use crate::reference::parser;
+
+/// The text for use between tags and in attributes of an HTML block.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+/// The text for a `<pre>` in an HTML block: without line ends, because a blank line would end the block.
+pub(crate) fn escape_lines(text: &str) -> String {
+    escape(text).replace('\n', "&#10;")
+}
+
+/// The text for use amid Markdown: nothing in it is taken for Markdown, not even a `|` in a table.
+pub(crate) fn escape_for_markdown(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii_punctuation() {
+            // Writing to a string cannot fail.
+            let _ = write!(escaped, "&#{};", u32::from(character));
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
+/// One paragraph of Markdown as HTML, without the `<p>` around it.
+pub(crate) fn inline(markdown: &str) -> String {
+    let events = parser(markdown)
+        .filter(|event| !matches!(event, Event::Start(Tag::Paragraph) | Event::End(TagEnd::Paragraph)))
+        .map(|event| match event {
+            Event::SoftBreak => Event::Text(" ".into()),
+            other => other,
+        });
+    let mut rendered = String::new();
+    html::push_html(&mut rendered, events);
+    rendered.trim().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_html_would_read_is_escaped() {
+        assert_eq!(escape(r#"a <b> & "c""#), "a &lt;b&gt; &amp; &quot;c&quot;");
+        assert_eq!(escape_lines("a\n\nb"), "a&#10;&#10;b");
+        assert_eq!(escape_for_markdown("A|b_c"), "A&#124;b&#95;c");
+    }
+
+    #[test]
+    fn a_paragraph_becomes_inline_html() {
+        assert_eq!(inline("`-1` with\n  *EADDRINUSE*"), "<code>-1</code> with <em>EADDRINUSE</em>");
+    }
+}
