@@ -46,7 +46,7 @@ mod stop;
 
 pub use experiment::{Claim, Expected, Experiment, Lesson, calls, cannot, killed_by, prints};
 pub use recording::{Catalogue, CatalogueEntry, End, Recording};
-pub use stage::{private_network, stop_watching};
+pub use stage::{private_network, stop_watching, watch_again};
 pub use stop::{Lack, Stop};
 
 use std::io::{self, Write};

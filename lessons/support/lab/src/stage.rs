@@ -23,9 +23,15 @@ pub fn private_network() -> Result<(), Stop> {
     done
 }
 
-/// From here on nothing more of this experiment is put into the trace: for rounds that would only repeat its lines.
+/// From here on nothing of this experiment is put into the trace, until [`watch_again`]: for set-up that has been shown
+/// before, and for rounds that would only repeat its lines. It overwrites errno.
 pub fn stop_watching() {
     fence::end();
+}
+
+/// From here on the calls of this experiment are put into the trace again. It overwrites errno.
+pub fn watch_again() {
+    fence::begin();
 }
 
 fn enter() -> Result<(), Stop> {

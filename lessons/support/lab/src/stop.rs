@@ -41,6 +41,8 @@ pub enum Lack {
     UnprivilegedUser,
     /// Root is needed.
     Root,
+    /// The settings of a private network may not be changed (`/proc/sys` is read-only, as in many containers).
+    Settings,
 }
 
 impl Stop {
@@ -61,6 +63,13 @@ impl Stop {
     }
 }
 
+/// For `?` on nix's calls: the errno is kept, and which call it was is told by the trace.
+impl From<nix::errno::Errno> for Stop {
+    fn from(errno: nix::errno::Errno) -> Stop {
+        Stop::Failed { call: "a call".to_string(), errno: errno as i32 }
+    }
+}
+
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -78,6 +87,7 @@ impl fmt::Display for Lack {
             Lack::Ipv6 => "IPv6 is switched off",
             Lack::UnprivilegedUser => "there is no unprivileged user to become",
             Lack::Root => "root is needed",
+            Lack::Settings => "the settings under /proc/sys may not be changed",
         })
     }
 }
