@@ -3,7 +3,10 @@
 //!
 //! The program is thin; what it does is here, so that the tests can ask for the same things.
 
+pub mod normal;
+pub mod programs;
 pub mod project;
+pub mod record;
 pub mod serve;
 pub mod site;
 mod watch;

@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use workbook::project::Project;
+use workbook::record::{self, Done, Options};
 use workbook::{serve, site};
 
 /// The workbook's own command: builds the book and serves it on this machine, records the experiments that it shows,
@@ -35,6 +36,21 @@ enum Command {
         #[arg(long, value_name = "FOLDER")]
         dest: Option<PathBuf>,
     },
+    /// Run experiments and keep what came of them, for the book to show
+    #[command(
+        after_help = "A recording is written only where it says something else than before: new ports and times are no reason."
+    )]
+    Record {
+        /// Lessons (bind) and experiments (bind/port-in-use) [default: all]
+        #[arg(value_name = "LESSON[/EXPERIMENT]")]
+        what: Vec<String>,
+        /// Write them even if they say the same as before
+        #[arg(long)]
+        force: bool,
+        /// Keep also what the book should not show: an outcome that is not the ordinary one, a run without a trace
+        #[arg(long)]
+        anyway: bool,
+    },
 }
 
 #[derive(Args)]
@@ -47,6 +63,7 @@ struct Serve {
     open: bool,
 }
 
+const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
 fn main() -> ExitCode {
@@ -69,6 +86,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         None => serve_book(&project, &cli.serve),
         Some(Command::Serve(options)) => serve_book(&project, &options),
         Some(Command::Build { dest }) => build(&project, dest),
+        Some(Command::Record { what, force, anyway }) => record(&project, &what, Options { force, anyway }),
     }
 }
 
@@ -87,4 +105,16 @@ fn build(project: &Project, dest: Option<PathBuf>) -> Result<ExitCode> {
     }
     println!("The book is in {}. Open index.html there.", project.show(&destination));
     Ok(ExitCode::SUCCESS)
+}
+
+fn record(project: &Project, what: &[String], options: Options) -> Result<ExitCode> {
+    let mut report = |name: &str, done: &Done| match done {
+        Done::New => println!("{GOOD}new{GOOD:#}        {name}"),
+        Done::Changed => println!("{GOOD}changed{GOOD:#}    {name}"),
+        Done::Unchanged => println!("unchanged  {name}"),
+        Done::Removed => println!("{BAD}removed{BAD:#}    {name}: it is gone from the lessons"),
+        Done::Refused(reason) => println!("{BAD}refused{BAD:#}    {name}: {reason}"),
+    };
+    let all_kept = record::record(project, what, options, &mut report)?;
+    Ok(if all_kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

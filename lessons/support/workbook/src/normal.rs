@@ -1,0 +1,289 @@
+//! Comparing two runs of an experiment. A recording keeps the values of a real run; what differs from run to run and
+//! from machine to machine is made alike here, in the comparison, and nowhere else:
+//!
+//! - **ports that the kernel chose** (the first that is heard of them is an answer: of `getsockname`, `accept` …) become
+//!   `PORT1`, `PORT2` …, in the order in which they are first seen, in the trace and wherever the same number stands in the
+//!   printed text, in decimal, or in hexadecimal as in `/proc/net/tcp`. Ports that the program chose stay;
+//! - **process and thread ids** become 1, 2 … in the same way; in printed text after the words `pid`, `process` and `thread`;
+//! - **user and group ids** (`uid=0`) become `ID`: a test may be run by anybody;
+//! - **pointers**, numbers of more than 32 bits in hexadecimal, become `POINTER1` …, and **inodes** (`socket:[4711]`)
+//!   `INODE1` …;
+//! - **times** of the trace are left out, and so are the **kernel's release** and the machine's **architecture**;
+//! - **threads**: the lines of each stay in their order, and the threads are put one after another, since which of two
+//!   comes first is the scheduler's affair.
+//!
+//! What stays is what the book teaches: the calls, their arguments, their results, in order.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use lab::Recording;
+use observer::{Address, Call, Event, Trace, Value, What};
+
+/// Says where two recordings of one experiment differ, a sentence each; nothing if they agree.
+pub fn differences(recorded: &Recording, fresh: &Recording) -> Vec<String> {
+    let mut differences = texts(recorded, fresh);
+    let (recorded, fresh) = (normal(recorded), normal(fresh));
+    if recorded.outcome != fresh.outcome {
+        differences.push(format!("its outcome was {:?}, and now it is {:?}", recorded.outcome, fresh.outcome));
+        return differences;
+    }
+    if recorded.stop != fresh.stop {
+        differences.push(format!("it stopped for {:?}, and now for {:?}", recorded.stop, fresh.stop));
+    }
+    let (old, new): (Vec<&str>, Vec<&str>) = (recorded.output.lines().collect(), fresh.output.lines().collect());
+    differences.extend(first_difference("line", "of what it prints", &old, &new, |line| line.to_string()));
+    match (&recorded.trace, &fresh.trace) {
+        (Some(old), Some(new)) => {
+            let show = |event: &Event| event.line().trim_end().to_string();
+            differences.extend(first_difference("step", "of the trace", &old.events, &new.events, show));
+            if old.ending != new.ending {
+                differences.push(format!("it ended as {:?}, and now as {:?}", old.ending, new.ending));
+            }
+            if old.remarks != new.remarks {
+                differences.push(format!("the observer remarked {:?}, and now {:?}", old.remarks, new.remarks));
+            }
+            if recorded.ends != fresh.ends {
+                differences.push("which socket is the client's and which the server's is told otherwise".to_string());
+            }
+        }
+        (Some(_), None) => differences.push("the recording has a trace, and this run has none".to_string()),
+        (None, Some(_)) => differences.push("the recording has no trace, and this run has one".to_string()),
+        (None, None) => {}
+    }
+    differences
+}
+
+/// The texts that come from the lesson's source.
+pub fn texts(recorded: &Recording, fresh: &Recording) -> Vec<String> {
+    let both = [("shows", &recorded.shows, &fresh.shows), ("notice", &recorded.notice, &fresh.notice)];
+    both.into_iter()
+        .filter(|(_, old, new)| old != new)
+        .map(|(name, old, new)| format!("the text `{name}` was {old:?}, and now it is {new:?}"))
+        .collect()
+}
+
+fn first_difference<T: PartialEq>(
+    one: &str,
+    of: &str,
+    old: &[T],
+    new: &[T],
+    show: impl Fn(&T) -> String,
+) -> Option<String> {
+    let at = (0..old.len().max(new.len())).find(|&at| old.get(at) != new.get(at))?;
+    let show = |item: Option<&T>| item.map_or("nothing more".to_string(), |item| format!("`{}`", show(item)));
+    let (was, is) = (show(old.get(at)), show(new.get(at)));
+    // Two steps may look alike and differ in what is not printed: the bytes behind a shortened text, say.
+    let hidden = if was == is { ", which differs in a value that is not printed" } else { "" };
+    Some(format!("{one} {} {of} was {was}, and now it is {is}{hidden}", at + 1))
+}
+
+/// The recording with all that may differ made alike.
+pub fn normal(recording: &Recording) -> Recording {
+    let mut names = Names::default();
+    let mut normal = recording.clone();
+    if let Some(trace) = &mut normal.trace {
+        names.learn(trace);
+        trace.machine.kernel.clear();
+        trace.machine.architecture.clear();
+        for event in &mut trace.events {
+            names.rename_event(event);
+        }
+        trace.events.sort_by_key(|event| event.tid);
+        for remark in &mut trace.remarks {
+            *remark = names.rename_text(remark);
+        }
+    }
+    normal.output = names.rename_text(&normal.output);
+    normal
+}
+
+/// Values in the order in which they are first seen.
+struct Order<T>(HashMap<T, usize>);
+
+impl<T> Default for Order<T> {
+    fn default() -> Self {
+        Order(HashMap::new())
+    }
+}
+
+impl<T: Eq + Hash> Order<T> {
+    fn number(&mut self, value: T) -> usize {
+        let next = self.0.len() + 1;
+        *self.0.entry(value).or_insert(next)
+    }
+
+    fn get(&self, value: &T) -> Option<usize> {
+        self.0.get(value).copied()
+    }
+}
+
+#[derive(Default)]
+struct Names {
+    /// Ports that the kernel chose.
+    ports: Order<u16>,
+    /// Processes and threads.
+    ids: Order<i64>,
+    pointers: Order<u64>,
+    inodes: Order<String>,
+}
+
+/// The calls that answer with an address.
+const TELL_ADDRESSES: [&str; 7] =
+    ["getsockname", "getpeername", "accept", "accept4", "recvfrom", "recvmsg", "recvmmsg"];
+
+/// The calls that return a process's id.
+const RETURN_IDS: [&str; 9] = ["fork", "vfork", "clone", "clone3", "wait4", "waitid", "getpid", "gettid", "getppid"];
+
+impl Names {
+    /// Learns which ports are the kernel's, and which processes there are.
+    fn learn(&mut self, trace: &Trace) {
+        let mut chosen_by_the_program = Vec::new();
+        for event in &trace.events {
+            self.ids.number(event.pid.into());
+            self.ids.number(event.tid.into());
+            let Some(call) = event.call() else { continue };
+            for port in call.args.iter().filter_map(|arg| port(arg.value.as_ref()?)) {
+                if self.ports.get(&port).is_some() || chosen_by_the_program.contains(&port) {
+                    continue;
+                }
+                if TELL_ADDRESSES.contains(&call.name.as_ref()) && port != 0 {
+                    self.ports.number(port);
+                } else {
+                    chosen_by_the_program.push(port);
+                }
+            }
+            if let Some(id) = returned_id(call) {
+                self.ids.number(id);
+            }
+        }
+    }
+
+    fn rename_event(&mut self, event: &mut Event) {
+        event.at_us = 0;
+        event.took_us = 0;
+        event.pid = self.id(event.pid.into()) as i32;
+        event.tid = self.id(event.tid.into()) as i32;
+        match &mut event.what {
+            What::Call(call) => self.rename_call(call),
+            What::Signal { details, .. } => *details = self.rename_text(details),
+            What::Superseded { by } => *by = self.id((*by).into()) as i32,
+            What::Stopped { .. } | What::Exited { .. } | What::Killed { .. } => {}
+        }
+    }
+
+    fn rename_call(&mut self, call: &mut Call) {
+        for arg in &mut call.args {
+            arg.text = self.rename_text(&arg.text).into();
+            match &mut arg.value {
+                Some(Value::Address(Address::Inet { port, .. } | Address::Inet6 { port, .. })) => {
+                    *port = self.ports.get(port).map_or(*port, |number| number as u16);
+                }
+                Some(Value::Pointer(pointer)) => *pointer = self.pointer(*pointer),
+                _ => {}
+            }
+        }
+        match returned_id(call) {
+            Some(id) => {
+                let id = self.id(id);
+                call.outcome.value = Some(id);
+                call.outcome.text = id.to_string().into();
+            }
+            None => call.outcome.text = self.rename_text(&call.outcome.text).into(),
+        }
+    }
+
+    fn id(&mut self, id: i64) -> i64 {
+        self.ids.number(id) as i64
+    }
+
+    fn pointer(&mut self, pointer: u64) -> u64 {
+        // Below that a program writes them itself, to try what the kernel says to a bad one.
+        if pointer > u32::MAX.into() { self.pointers.number(pointer) as u64 } else { pointer }
+    }
+
+    /// A text with every word that is the name of something, by the word before it or by itself, replaced.
+    fn rename_text(&mut self, text: &str) -> String {
+        let mut renamed = String::with_capacity(text.len());
+        let mut before = "";
+        for piece in pieces(text) {
+            if is_word(piece) {
+                match self.rename_word(before, &renamed, piece) {
+                    Some(name) => renamed.push_str(&name),
+                    None => renamed.push_str(piece),
+                }
+                before = piece;
+            } else {
+                renamed.push_str(piece);
+            }
+        }
+        renamed
+    }
+
+    fn rename_word(&mut self, before: &str, so_far: &str, word: &str) -> Option<String> {
+        let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+        if let Some(digits) = word.strip_prefix("0x") {
+            let pointer = u64::from_str_radix(digits, 16).ok()?;
+            return (pointer > u32::MAX.into()).then(|| format!("POINTER{}", self.pointers.number(pointer)));
+        }
+        if let Some(address) = so_far.strip_suffix(':')
+            && word.len() == 4
+            && ends_in_hexadecimal_address(address)
+        {
+            let port = u16::from_str_radix(word, 16).ok()?;
+            return self.ports.get(&port).map(|number| format!("PORT{number}"));
+        }
+        if !is_number {
+            return None;
+        }
+        if so_far.ends_with(":[") {
+            return Some(format!("INODE{}", self.inodes.number(word.to_string())));
+        }
+        match before {
+            "pid" | "si_pid" | "tid" | "process" | "thread" => {
+                return Some(self.ids.number(word.parse().ok()?).to_string());
+            }
+            "uid" | "gid" | "si_uid" => return Some("ID".to_string()),
+            _ => {}
+        }
+        self.ports.get(&word.parse().ok()?).map(|number| format!("PORT{number}"))
+    }
+}
+
+fn port(value: &Value) -> Option<u16> {
+    match value {
+        Value::Address(Address::Inet { port, .. } | Address::Inet6 { port, .. }) => Some(*port),
+        _ => None,
+    }
+}
+
+fn returned_id(call: &Call) -> Option<i64> {
+    let id = call.outcome.value.filter(|&id| id > 0)?;
+    RETURN_IDS.contains(&call.name.as_ref()).then_some(id)
+}
+
+/// Whether this is the end of an address as `/proc/net/tcp` (8 digits) and `/proc/net/tcp6` (32) write it.
+fn ends_in_hexadecimal_address(text: &str) -> bool {
+    let digits = text.bytes().rev().take_while(u8::is_ascii_hexdigit).count();
+    digits == 8 || digits == 32
+}
+
+/// A text cut into words (letters, digits and `_`) and what stands between them.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let is_word = is_word_char(rest.chars().next()?);
+        let end = rest.find(|next: char| is_word_char(next) != is_word).unwrap_or(rest.len());
+        let (piece, after) = rest.split_at(end);
+        rest = after;
+        Some(piece)
+    })
+}
+
+fn is_word(piece: &str) -> bool {
+    piece.starts_with(is_word_char)
+}
+
+fn is_word_char(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
+}

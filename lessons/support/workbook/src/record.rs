@@ -1,0 +1,308 @@
+//! Recording: running experiments and keeping what came of them for the book, in `book/traces/LESSON/EXPERIMENT.json`.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use lab::Recording;
+use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter};
+
+use crate::normal;
+use crate::programs::{self, Program};
+use crate::project::Project;
+
+/// How to record.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Write a recording even if it says the same as the one that is there.
+    pub force: bool,
+    /// Keep a run even if its outcome is not the ordinary one, or if it has no trace.
+    pub anyway: bool,
+}
+
+/// What became of one recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// There was none before.
+    New,
+    /// It says something else than before.
+    Changed,
+    /// It says the same as before. With [`Options::force`] it was written all the same.
+    Unchanged,
+    /// Its experiment is gone, and now it is gone, too.
+    Removed,
+    /// The run is not fit to be kept, for this reason.
+    Refused(String),
+}
+
+/// Records the experiments that are asked for (`bind`, `bind/port-in-use`; all if nothing is asked for), tells `report`
+/// of each, and removes the recordings of experiments that are gone. True if nothing was refused.
+///
+/// # Errors
+/// If a lesson or an experiment does not exist, does not compile or does not run, or a file cannot be written.
+pub fn record(
+    project: &Project,
+    wanted: &[String],
+    options: Options,
+    report: &mut dyn FnMut(&str, &Done),
+) -> Result<bool> {
+    let names = programs::names(project)?;
+    let lessons = lessons_of(wanted, &names)?;
+    let programs = programs::build(project, &lessons)?;
+    let mut all_kept = true;
+    for program in &programs {
+        all_kept &= record_lesson(project, program, wanted, options, report)?;
+    }
+    if wanted.is_empty() {
+        remove_lessons(project, &names, report)?;
+    }
+    Ok(all_kept)
+}
+
+/// The lessons that have something to do.
+fn lessons_of(wanted: &[String], names: &[String]) -> Result<Vec<String>> {
+    if wanted.is_empty() {
+        return Ok(names.to_vec());
+    }
+    let mut lessons = Vec::new();
+    for item in wanted {
+        let lesson = item.split_once('/').map_or(item.as_str(), |(lesson, _)| lesson);
+        if !names.iter().any(|name| name == lesson) {
+            bail!("there is no lesson {lesson}; there are {}", names.join(", "));
+        }
+        if !lessons.iter().any(|name| name == lesson) {
+            lessons.push(lesson.to_string());
+        }
+    }
+    Ok(lessons)
+}
+
+fn record_lesson(
+    project: &Project,
+    program: &Program,
+    wanted: &[String],
+    options: Options,
+    report: &mut dyn FnMut(&str, &Done),
+) -> Result<bool> {
+    let experiments: Vec<String> = program.catalogue()?.experiments.into_iter().map(|entry| entry.name).collect();
+    let lesson = &program.lesson;
+    let wants_all = wanted.is_empty() || wanted.contains(lesson);
+    for item in wanted {
+        if let Some((of, experiment)) = item.split_once('/')
+            && of == lesson
+            && !experiments.iter().any(|name| name == experiment)
+        {
+            bail!("lesson {lesson} has no experiment {experiment}; it has {}", experiments.join(", "));
+        }
+    }
+    let mut all_kept = true;
+    for experiment in &experiments {
+        let name = format!("{lesson}/{experiment}");
+        if wants_all || wanted.contains(&name) {
+            let done = record_one(project, program, experiment, options)?;
+            all_kept &= !matches!(done, Done::Refused(_));
+            report(&name, &done);
+        }
+    }
+    if wants_all {
+        for (experiment, file) in recordings(&project.traces().join(lesson))? {
+            if !experiments.contains(&experiment) {
+                fs::remove_file(&file).with_context(|| format!("{} cannot be removed", file.display()))?;
+                report(&format!("{lesson}/{experiment}"), &Done::Removed);
+            }
+        }
+    }
+    Ok(all_kept)
+}
+
+fn record_one(project: &Project, program: &Program, experiment: &str, options: Options) -> Result<Done> {
+    let run = program.run(experiment)?;
+    if let Some(reason) = unfit(&run, options) {
+        return Ok(Done::Refused(reason));
+    }
+    let file = file(project, &program.lesson, experiment);
+    let existed = file.exists();
+    // One that cannot be read, of an older form perhaps, is replaced.
+    let same = existed && read(&file).is_ok_and(|old| normal::differences(&old, &run.recording).is_empty());
+    if !same || options.force {
+        write(&file, &run.recording)?;
+    }
+    Ok(match (same, existed) {
+        (true, _) => Done::Unchanged,
+        (false, true) => Done::Changed,
+        (false, false) => Done::New,
+    })
+}
+
+/// Why a run is not fit to be shown in the book.
+fn unfit(run: &programs::Run, options: Options) -> Option<String> {
+    let Some(outcome) = run.recording.outcome else {
+        return Some(format!("what was seen is not what the experiment claims. {}", run.remarks));
+    };
+    if options.anyway {
+        return None;
+    }
+    if outcome != 0 {
+        return Some(format!(
+            "on this machine it has another of its right outcomes ({}), and the book shows the ordinary one. \
+             Record it on another machine, or keep this one with --anyway",
+            run.recording.when
+        ));
+    }
+    if run.recording.trace.is_none() {
+        return Some(format!("there is no trace of it. {} Without one it is kept with --anyway", run.remarks));
+    }
+    None
+}
+
+/// Removes the recordings of lessons that are gone.
+fn remove_lessons(project: &Project, names: &[String], report: &mut dyn FnMut(&str, &Done)) -> Result<()> {
+    for (lesson, folder) in folders(&project.traces())? {
+        if !names.contains(&lesson) {
+            fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be removed", folder.display()))?;
+            report(&lesson, &Done::Removed);
+        }
+    }
+    Ok(())
+}
+
+/// Where an experiment's recording is kept.
+pub fn file(project: &Project, lesson: &str, experiment: &str) -> PathBuf {
+    project.traces().join(lesson).join(format!("{experiment}.json"))
+}
+
+/// All recordings that are kept: lesson, experiment, file.
+///
+/// # Errors
+/// If `book/traces` cannot be read. It need not exist.
+pub fn kept(project: &Project) -> Result<Vec<(String, String, PathBuf)>> {
+    let mut kept = Vec::new();
+    for (lesson, folder) in folders(&project.traces())? {
+        for (experiment, file) in recordings(&folder)? {
+            kept.push((lesson.clone(), experiment, file));
+        }
+    }
+    Ok(kept)
+}
+
+/// Reads a recording.
+///
+/// # Errors
+/// If the file cannot be read or is not a recording.
+pub fn read(file: &Path) -> Result<Recording> {
+    let text = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("{} is not a recording", file.display()))
+}
+
+fn write(file: &Path, recording: &Recording) -> Result<()> {
+    let context = || format!("{} cannot be written", file.display());
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder).with_context(context)?;
+    }
+    let mut text = Vec::new();
+    recording.serialize(&mut serde_json::Serializer::with_formatter(&mut text, LineAnEvent::default()))?;
+    text.push(b'\n');
+    fs::write(file, text).with_context(context)
+}
+
+/// The recordings in a lesson's folder, by name.
+fn recordings(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let files =
+        entries(folder)?.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    Ok(files.filter_map(|path| Some((path.file_stem()?.to_str()?.to_string(), path))).collect())
+}
+
+fn folders(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let folders = entries(folder)?.into_iter().filter(|path| path.is_dir());
+    Ok(folders.filter_map(|path| Some((path.file_name()?.to_str()?.to_string(), path))).collect())
+}
+
+/// What is in a folder, in alphabetical order; nothing, if there is no such folder.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", folder.display())),
+    };
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// JSON with an event of a trace to a line, so that a change of a recording can be read in a diff.
+#[derive(Default)]
+struct LineAnEvent {
+    depth: usize,
+    has_value: bool,
+}
+
+/// How deep lines are broken: the recording, its trace, the trace's events.
+const BROKEN: usize = 3;
+
+impl LineAnEvent {
+    fn open<W: ?Sized + io::Write>(&mut self, writer: &mut W, bracket: &[u8]) -> io::Result<()> {
+        self.depth += 1;
+        self.has_value = false;
+        writer.write_all(bracket)
+    }
+
+    fn next<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        match (first, self.depth <= BROKEN) {
+            (true, true) => self.break_line(writer),
+            (true, false) => Ok(()),
+            (false, true) => {
+                writer.write_all(b",")?;
+                self.break_line(writer)
+            }
+            (false, false) => writer.write_all(b", "),
+        }
+    }
+
+    fn close<W: ?Sized + io::Write>(&mut self, writer: &mut W, bracket: &[u8]) -> io::Result<()> {
+        let broken = self.depth <= BROKEN && self.has_value;
+        self.depth -= 1;
+        if broken {
+            self.break_line(writer)?;
+        }
+        self.has_value = true;
+        writer.write_all(bracket)
+    }
+
+    fn break_line<W: ?Sized + io::Write>(&self, writer: &mut W) -> io::Result<()> {
+        write!(writer, "\n{:1$}", "", self.depth)
+    }
+}
+
+impl Formatter for LineAnEvent {
+    fn begin_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.open(writer, b"[")
+    }
+    fn end_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.close(writer, b"]")
+    }
+    fn begin_array_value<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.next(writer, first)
+    }
+    fn end_array_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.has_value = true;
+        CompactFormatter.end_array_value(writer)
+    }
+    fn begin_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.open(writer, b"{")
+    }
+    fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.close(writer, b"}")
+    }
+    fn begin_object_key<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.next(writer, first)
+    }
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b": ")
+    }
+    fn end_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.has_value = true;
+        CompactFormatter.end_object_value(writer)
+    }
+}
