@@ -13,12 +13,21 @@
 //! The tracer uses `ptrace(2)` and a seccomp filter, so the child stops only at the calls of interest.
 //! It needs Linux 5.3 or later (`PTRACE_GET_SYSCALL_INFO`) and no privilege.
 
+mod change;
 mod decode;
 pub mod fence;
+mod filter;
+mod guard;
 mod inject;
+mod launch;
 mod memory;
 mod observer;
+mod ptrace;
+mod sentinel;
+mod signals;
+mod sockets;
 pub mod trace;
+mod tracer;
 
 pub use inject::{Effect, Guard, Injection, Occurrence};
 pub use observer::{Error, Limits, Observation, Observer};

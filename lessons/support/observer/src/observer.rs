@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::{Guard, Injection, Trace};
+use crate::{Guard, Injection, Trace, tracer};
 
 /// Runs a program and sees its socket calls. Build it up, then [`run`](Observer::run).
 #[derive(Clone, Debug)]
@@ -62,21 +64,21 @@ pub enum Error {
         /// The program.
         program: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// This machine does not let a process trace its own child.
     Refused {
         /// Which step was refused, such as `ptrace(PTRACE_SEIZE)`.
         step: &'static str,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Something else went wrong in the tracer itself.
     Tracer {
         /// What was tried.
         step: &'static str,
         /// Why it failed.
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
@@ -195,6 +197,11 @@ impl Observer {
     /// [`Error::Start`] if the program cannot be started, [`Error::Refused`] if this machine forbids tracing,
     /// [`Error::Tracer`] if a step of the tracer fails. Whatever happens to the child is not an error: see [`crate::Ending`].
     pub fn run(self) -> Result<Observation, Error> {
-        todo!("the tracer")
+        let thread = thread::Builder::new().name("observer".to_string()).spawn(move || tracer::run(&self));
+        match thread.map(JoinHandle::join) {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(Error::Tracer { step: "its own work", source: io::Error::other("it panicked: a bug") }),
+            Err(source) => Err(Error::Tracer { step: "starting its thread", source }),
+        }
     }
 }
