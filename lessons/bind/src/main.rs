@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, accept, bind, connect, getsockname, listen, setsockopt,
     socket, sockopt,
 };
+use nix::unistd::close;
 
 fn main() -> ExitCode {
     lab::run(&LESSON)
@@ -32,9 +33,9 @@ static LESSON: Lesson = Lesson {
         },
         Experiment {
             name: "nix-form",
-            shows: "The same three calls, written with nix.",
-            notice: "The kernel sees no difference, but for one call more: the OwnedFd closes the socket when it is dropped.",
-            outcomes: &[Expected::anywhere(&[calls("bind", "0"), calls("getsockname", "0"), calls("close", "0")])],
+            shows: "The same calls, written with nix.",
+            notice: "The kernel sees no difference.",
+            outcomes: &[Expected::anywhere(&[calls("socket", "fd"), calls("bind", "0"), calls("getsockname", "0")])],
             play: nix_form,
         },
         Experiment {
@@ -212,8 +213,8 @@ static LESSON: Lesson = Lesson {
             notice: "The wildcard overlaps every address. With SO_REUSEADDR on both they may be bound, but only one may listen.",
             outcomes: &[
                 Expected::anywhere(&[
+                    calls("setsockopt", "0 0 0 0"),
                     calls("bind", "0 EADDRINUSE 0 0"),
-                    calls("setsockopt", "0 0"),
                     calls("listen", "0 EADDRINUSE"),
                 ]),
                 Expected::on("where private networks are forbidden", &[cannot(Lack::Namespaces)]),
@@ -275,6 +276,11 @@ fn first_bind() -> Result<(), Stop> {
         return Err(Stop::failed("getsockname"));
     }
 
+    // SAFETY: `fd` is ours, and is not used after this line.
+    if unsafe { libc::close(fd) } == -1 {
+        return Err(Stop::failed("close"));
+    }
+
     println!("The kernel chose port {}.", u16::from_be(address.sin_port));
     Ok(())
 }
@@ -283,6 +289,7 @@ fn nix_form() -> Result<(), Stop> {
     let fd = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
     bind(fd.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0))?;
     let address: SockaddrIn = getsockname(fd.as_raw_fd())?;
+    close(fd)?;
 
     println!("The kernel chose port {}.", address.port());
     Ok(())
@@ -750,33 +757,25 @@ fn restart(old_server: OldServer, old_flag: bool, new_flag: bool) -> Result<&'st
     let client = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
     connect(client.as_raw_fd(), &address)?;
     let connection = accept(old.as_raw_fd())?;
-    // SAFETY: accept has just made this descriptor, and nobody else knows it.
-    let connection = unsafe { OwnedFd::from_raw_fd(connection) };
 
-    // What is dropped is closed, in this order; what is kept in `open` stays open till the new server has asked.
-    let open = match old_server {
-        OldServer::ClosedFirst => {
-            drop((connection, client, old));
-            vec![]
-        }
-        OldServer::ClientClosedFirst => {
-            drop((client, connection, old));
-            wait_until(loopback(address.port()), &[])?;
-            vec![]
-        }
-        OldServer::LeftAConnection => {
-            drop(old);
-            vec![connection, client]
-        }
-        OldServer::StillListens => vec![old, connection, client],
+    let (old, client) = (old.into_raw_fd(), client.into_raw_fd());
+    let (closed, open): (&[RawFd], &[RawFd]) = match old_server {
+        OldServer::ClosedFirst => (&[connection, client, old], &[]),
+        OldServer::ClientClosedFirst => (&[client, connection, old], &[]),
+        OldServer::LeftAConnection => (&[old], &[client, connection]),
+        OldServer::StillListens => (&[], &[client, connection, old]),
     };
+    closed.iter().try_for_each(|&fd| close(fd))?;
+    if let OldServer::ClientClosedFirst = old_server {
+        wait_until(loopback(address.port()), &[])?;
+    }
 
     let new = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
     setsockopt(&new, sockopt::ReuseAddr, &new_flag)?;
     lab::watch_again();
     let bound = bind(new.as_raw_fd(), &address);
     lab::stop_watching();
-    drop(open);
+    open.iter().chain([&new.into_raw_fd()]).try_for_each(|&fd| close(fd))?;
     match bound {
         Ok(()) => Ok("works"),
         Err(nix::errno::Errno::EADDRINUSE) => Ok("EADDRINUSE"),
@@ -805,8 +804,9 @@ fn ephemeral_ports() -> Result<(), Stop> {
         connected_odd += getsockname::<SockaddrIn>(client.as_raw_fd())?.port() % 2;
 
         let connection = accept(server.as_raw_fd())?;
-        // SAFETY: accept has just made this descriptor, and nobody else knows it.
-        drop(unsafe { OwnedFd::from_raw_fd(connection) });
+        close(connection)?;
+        close(client)?;
+        close(bound)?;
     }
 
     println!("bind:    {bound_odd} odd, {} even", 300 - bound_odd);
@@ -948,12 +948,9 @@ fn below_1024() -> Result<(), Stop> {
 
 fn wildcard() -> Result<(), Stop> {
     lab::private_network()?;
-    let on: libc::c_int = 1;
 
-    // First without SO_REUSEADDR, then with it on both.
-    for reuse in [false, true] {
-        let mut address = ipv4([0, 0, 0, 0], 0);
-        let mut length = LENGTH;
+    // First with SO_REUSEADDR off, as it is unless somebody sets it; then with SO_REUSEADDR on, at both sockets.
+    for reuse in [0, 1] {
         // SAFETY: socket takes three numbers and no pointer.
         let wide = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
         // SAFETY: as above.
@@ -961,19 +958,22 @@ fn wildcard() -> Result<(), Stop> {
         if wide == -1 || narrow == -1 {
             return Err(Stop::failed("socket"));
         }
+        let reuse: libc::c_int = reuse;
         for fd in [wide, narrow] {
-            // SAFETY: `on` is an int, INT bytes long, and setsockopt only reads it.
-            if reuse
-                && unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, (&raw const on).cast(), INT) }
-                    == -1
+            // SAFETY: `reuse` is an int, INT bytes long, and setsockopt only reads it.
+            if unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, (&raw const reuse).cast(), INT) }
+                == -1
             {
                 return Err(Stop::failed("setsockopt"));
             }
         }
+
+        let mut address = ipv4([0, 0, 0, 0], 0);
         // SAFETY: `address` is a sockaddr_in, LENGTH bytes long, and bind only reads it.
         if unsafe { libc::bind(wide, (&raw const address).cast(), LENGTH) } == -1 {
             return Err(Stop::failed("bind"));
         }
+        let mut length = LENGTH;
         // SAFETY: `address` has room for `length` bytes, and both are ours to be written to.
         if unsafe { libc::getsockname(wide, (&raw mut address).cast(), &raw mut length) } == -1 {
             return Err(Stop::failed("getsockname"));
@@ -981,8 +981,9 @@ fn wildcard() -> Result<(), Stop> {
         let address = loopback(u16::from_be(address.sin_port));
         // SAFETY: as for the first bind.
         if unsafe { libc::bind(narrow, (&raw const address).cast(), LENGTH) } == -1 {
-            continue;
+            continue; // The trace says why.
         }
+
         // SAFETY: listen takes two numbers and no pointer.
         if unsafe { libc::listen(wide, 5) } == -1 {
             return Err(Stop::failed("listen"));

@@ -46,8 +46,7 @@ pub(crate) struct Player {
 impl Player {
     pub(crate) fn new(lesson: &'static Lesson) -> io::Result<Player> {
         scratch::clear_up_on_signals()?;
-        // The tracer is still being built: until it is there, every run is a plain one.
-        Ok(Player { lesson, traces: false })
+        Ok(Player { lesson, traces: true })
     }
 
     /// Plays one experiment.

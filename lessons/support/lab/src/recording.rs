@@ -39,7 +39,7 @@ pub struct CatalogueEntry {
     pub shows: String,
     /// What to notice.
     pub notice: String,
-    /// The errnos that it claims, such as `EADDRINUSE`, each once.
+    /// The errnos that it claims on an ordinary machine, such as `EADDRINUSE`, each once.
     pub errnos: Vec<String>,
     /// On which machines each right outcome is to be expected; the first is empty or the ordinary case.
     pub outcomes: Vec<String>,

@@ -93,10 +93,10 @@ pub(crate) fn errno_name(number: i32) -> String {
 }
 
 impl Experiment {
-    /// The errnos that its outcomes claim, each once, in the order in which they are claimed.
+    /// The errnos that its first outcome claims, the one of an ordinary machine: each once, in order.
     pub fn errnos(&self) -> Vec<&'static str> {
         let mut errnos = Vec::new();
-        for claim in self.outcomes.iter().flat_map(|outcome| outcome.claims) {
+        for claim in self.outcomes.iter().take(1).flat_map(|outcome| outcome.claims) {
             let Claim::Calls { results, .. } = claim else { continue };
             for result in results.split_whitespace() {
                 let result = result.split('*').next().unwrap_or(result);
