@@ -1,1 +1,116 @@
-"use strict";
+// What mdBook's pages need to be usable by everyone, and what this book adds. Runs after mdBook's own script.
+(() => {
+  "use strict";
+
+  const storage = {
+    get(key) { try { return localStorage.getItem(key); } catch { return null; } },
+    set(key, value) { try { localStorage.setItem(key, value); } catch { /* private mode: not remembered */ } },
+  };
+
+  // mdBook's sidebar toggle is a label, which no keyboard reaches: a button takes its place.
+  const label = document.querySelector("label#mdbook-sidebar-toggle");
+  const box = document.getElementById("mdbook-sidebar-toggle-anchor");
+  if (label && box) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.id = label.id;
+    button.className = label.className;
+    button.title = label.title;
+    button.append(...label.childNodes);
+    button.querySelector(".vh")?.remove();
+    button.setAttribute("aria-label", "Table of contents");
+    button.setAttribute("aria-controls", "mdbook-sidebar");
+    const tell = () => button.setAttribute("aria-expanded", String(box.checked));
+    button.addEventListener("click", () => {
+      // mdBook listens on the label for "about to open", and on the box for "open or closed".
+      label.dispatchEvent(new Event("click"));
+      box.checked = !box.checked;
+      box.dispatchEvent(new Event("change"));
+    });
+    box.addEventListener("change", tell);
+    tell();
+    label.replaceWith(button);
+  }
+
+  // mdBook acts on single keys wherever the focus is (arrows turn the page, "s" searches). Keys like that must be
+  // possible to switch off (WCAG 2.1.4), and here they are off until switched on.
+  const shortcuts = () => storage.get("book-shortcuts") === "on";
+  const keys = new Set(["ArrowLeft", "ArrowRight", "/", "s", "S", "?"]);
+  window.addEventListener("keydown", (event) => {
+    if (shortcuts() || !keys.has(event.key) || event.ctrlKey || event.altKey || event.metaKey) return;
+    const target = event.composedPath()[0];
+    if (target instanceof Element && target.closest("input, select, textarea")) return;
+    event.stopImmediatePropagation();
+  }, true);
+  const announced = [...document.querySelectorAll("[aria-keyshortcuts]")]
+    .map((element) => [element, element.getAttribute("aria-keyshortcuts")]);
+  const place = document.querySelector("#mdbook-menu-bar .left-buttons");
+  if (place) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.id = "shortcuts-toggle";
+    button.className = "icon-button";
+    button.setAttribute("aria-label", "Keyboard shortcuts");
+    button.innerHTML = '<span class="fa-svg"><svg viewBox="0 0 24 20" stroke-width="2" aria-hidden="true">'
+      + '<rect x="1" y="3" width="22" height="14" rx="2"/><path d="M5 7h1m3 0h1m3 0h1m3 0h2M5 10h2m3 0h1m3 0h1m3 0h1M8 13h8"/>'
+      + '<path class="off" d="M2 19 22 1"/></svg></span>';
+    const tell = () => {
+      const on = shortcuts();
+      button.setAttribute("aria-pressed", String(on));
+      button.title = on
+        ? "Keyboard shortcuts are on: ← → turn the page, s searches, ? lists them"
+        : "Keyboard shortcuts are off";
+      for (const [element, keys] of announced) {
+        if (on) element.setAttribute("aria-keyshortcuts", keys);
+        else element.removeAttribute("aria-keyshortcuts");
+      }
+    };
+    button.addEventListener("click", () => {
+      storage.set("book-shortcuts", shortcuts() ? "off" : "on");
+      tell();
+    });
+    tell();
+    place.append(button);
+  }
+
+  // What scrolls sideways must be reachable by keyboard; what does not, must not be a stop on the way.
+  const scrollers = [...document.querySelectorAll("pre > code, pre > samp, .table-wrapper")];
+  const measure = () => {
+    for (const element of scrollers) {
+      const scrolls = element.scrollWidth > element.clientWidth;
+      if (scrolls) element.tabIndex = 0;
+      else element.removeAttribute("tabindex");
+      if (!element.matches(".table-wrapper")) continue;
+      if (scrolls) {
+        element.setAttribute("role", "region");
+        element.setAttribute("aria-label", "Table, wider than the page");
+      } else {
+        element.removeAttribute("role");
+        element.removeAttribute("aria-label");
+      }
+    }
+  };
+  const main = document.querySelector("main");
+  if (main) new ResizeObserver(measure).observe(main);
+  document.fonts?.ready.then(measure);
+  document.addEventListener("toggle", measure, true);
+
+  // Whoever has chosen a language for the code once, has it everywhere.
+  const spellings = [...document.querySelectorAll(".spellings")];
+  const named = (input) => input.parentElement.textContent.trim();
+  const choose = (name) => {
+    for (const group of spellings) {
+      const input = [...group.querySelectorAll("input")].find((input) => named(input) === name);
+      if (input) input.checked = true;
+    }
+  };
+  const chosen = storage.get("book-spelling");
+  if (chosen) choose(chosen);
+  for (const group of spellings) {
+    group.addEventListener("change", (event) => {
+      storage.set("book-spelling", named(event.target));
+      choose(named(event.target));
+      measure();
+    });
+  }
+})();

@@ -152,7 +152,7 @@ impl Code {
         let file = self.id.split(':').next().unwrap_or(&self.id);
         let id = if with_id { format!(" id=\"{}\"", escape(&self.id)) } else { String::new() };
         format!(
-            "<figure class=\"code\"{id}><figcaption>{} <span class=\"file\">{}</span></figcaption>\n\n{}\n\n</figure>\n",
+            "<figure class=\"code\"{id}><figcaption><b>{}</b> <span class=\"file\">{}</span></figcaption>\n\n{}\n\n</figure>\n",
             title,
             escape(file),
             fence(self.language, &self.text)

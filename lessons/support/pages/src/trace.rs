@@ -144,7 +144,8 @@ fn line(recording: &Recording, event: &Event, id: Option<&str>, several: bool) -
     let who = if several { format!("<span class=\"who\">[pid {}]</span> ", event.tid) } else { String::new() };
     let What::Call(call) = &event.what else {
         let class = match event.what {
-            What::Signal { .. } | What::Stopped { .. } | What::Killed { .. } => "signal",
+            What::Signal { .. } | What::Stopped { .. } => "signal",
+            What::Killed { .. } => "killed",
             _ => "life",
         };
         return format!("<li{id} class=\"{class}\"><samp>{who}{}</samp></li>\n", escape(&event.line()));
@@ -164,7 +165,7 @@ fn line(recording: &Recording, event: &Event, id: Option<&str>, several: bool) -
     if let Some(guard) = &call.guard {
         notes += &format!("<span class=\"note\">stopped by the guard: {}</span>", escape(guard));
     } else if call.injected {
-        notes += "<span class=\"note\">injected: the kernel was not asked</span>";
+        notes += "<span class=\"note\">injected: the observer changed this call</span>";
     }
     if call.outcome.value.is_none() && call.outcome.errno.is_none() {
         notes += "<span class=\"note\">never returned</span>";
@@ -195,7 +196,8 @@ fn result(outcome: &Outcome) -> String {
             escape(rest.trim_start())
         ))
     });
-    format!("= {}", marked.unwrap_or_else(|| format!("<b>{}</b>", escape(text))))
+    let (value, words) = text.split_at(text.find(' ').unwrap_or(text.len()));
+    format!("= {}", marked.unwrap_or_else(|| format!("<b>{}</b>{}", escape(value), escape(words))))
 }
 
 /// Strings stand out, names of fields step back, and a long line may break after a `|`.
@@ -426,7 +428,7 @@ pub(crate) mod tests {
             }
         }
         let page = section(&recording, "", "");
-        assert!(page.contains("injected: the kernel was not asked"), "{page}");
+        assert!(page.contains("injected: the observer changed this call"), "{page}");
         assert!(page.contains("stopped by the guard: 0.0.0.0:80 is not a loopback address"), "{page}");
         assert!(page.contains("<span class=\"ret\">= <b>?</b><span class=\"note\">never returned</span>"), "{page}");
     }
