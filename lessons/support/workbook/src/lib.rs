@@ -3,6 +3,9 @@
 //!
 //! The program is thin; what it does is here, so that the tests can ask for the same things.
 
+pub mod check;
+pub mod cli;
+pub mod exercises;
 pub mod normal;
 pub mod programs;
 pub mod project;

@@ -1,69 +1,22 @@
 //! `cargo workbook`: see `cargo workbook --help`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anstream::{eprintln, println};
 use anstyle::{AnsiColor, Style};
 use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
+use clap::Parser;
+use workbook::check::{self, Rule};
+use workbook::cli::{Cli, Command, Serve};
+use workbook::exercises::{self, Unknown};
+use workbook::programs;
 use workbook::project::Project;
 use workbook::record::{self, Done, Options};
 use workbook::{serve, site};
 
-/// The workbook's own command: builds the book and serves it on this machine, records the experiments that it shows,
-/// and checks that it does not lie.
-#[derive(Parser)]
-#[command(name = "cargo workbook", bin_name = "cargo workbook", args_conflicts_with_subcommands = true)]
-#[command(after_help = "Without a command it builds the book, serves it on 127.0.0.1 and prints its address.")]
-struct Cli {
-    #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    serve: Serve,
-    /// The project's folder [default: the nearest one upwards with a book.toml]
-    #[arg(long, global = true, value_name = "FOLDER")]
-    root: Option<PathBuf>,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Build the book, serve it on 127.0.0.1, and build it again whenever it changes (the same as no command)
-    Serve(Serve),
-    /// Build the book
-    Build {
-        /// Where to put it [default: what book.toml says, target/book]
-        #[arg(long, value_name = "FOLDER")]
-        dest: Option<PathBuf>,
-    },
-    /// Run experiments and keep what came of them, for the book to show
-    #[command(
-        after_help = "A recording is written only where it says something else than before: new ports and times are no reason."
-    )]
-    Record {
-        /// Lessons (bind) and experiments (bind/port-in-use) [default: all]
-        #[arg(value_name = "LESSON[/EXPERIMENT]")]
-        what: Vec<String>,
-        /// Write them even if they say the same as before
-        #[arg(long)]
-        force: bool,
-        /// Keep also what the book should not show: an outcome that is not the ordinary one, a run without a trace
-        #[arg(long)]
-        anyway: bool,
-    },
-}
-
-#[derive(Args)]
-struct Serve {
-    /// The port to serve on; 0 lets the kernel choose one
-    #[arg(long, default_value_t = 3000)]
-    port: u16,
-    /// Open the book in the browser
-    #[arg(long)]
-    open: bool,
-}
-
 const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BOLD: Style = Style::new().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
 fn main() -> ExitCode {
@@ -86,6 +39,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
         None => serve_book(&project, &cli.serve),
         Some(Command::Serve(options)) => serve_book(&project, &options),
         Some(Command::Build { dest }) => build(&project, dest),
+        Some(Command::Check { only, programs }) => check_book(&project, &only, programs.as_deref()),
+        Some(Command::Hint { exercise, number, all }) => hint(&project, &exercise, number, all),
+        Some(Command::Exercises) => list_exercises(&project),
         Some(Command::Record { what, force, anyway }) => record(&project, &what, Options { force, anyway }),
     }
 }
@@ -117,4 +73,78 @@ fn record(project: &Project, what: &[String], options: Options) -> Result<ExitCo
     };
     let all_kept = record::record(project, what, options, &mut report)?;
     Ok(if all_kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn check_book(project: &Project, only: &[Rule], folder: Option<&Path>) -> Result<ExitCode> {
+    let programs = match folder {
+        Some(folder) => programs::in_folder(folder)?,
+        None => programs::build(project, &programs::names(project)?)?,
+    };
+    let rules = if only.is_empty() { &Rule::ALL } else { only };
+    let report = check::check(project, &programs, rules)?;
+    for note in &report.notes {
+        println!("note: {note}");
+    }
+    for finding in &report.findings {
+        println!("{BAD}{}:{}{BAD:#}: {}", finding.file.display(), finding.line, finding.what);
+    }
+    println!("Looked at: {}.", report.looked_at.join("; "));
+    match report.findings.len() {
+        0 => println!("{GOOD}The book does not lie.{GOOD:#}"),
+        1 => println!("{BAD}1 finding.{BAD:#}"),
+        count => println!("{BAD}{count} findings.{BAD:#}"),
+    }
+    Ok(if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The exit status of a question that makes no sense.
+const USAGE: u8 = 2;
+
+fn hint(project: &Project, id: &str, number: Option<usize>, all: bool) -> Result<ExitCode> {
+    let sheets = exercises::sheets(project)?;
+    let exercise = match exercises::find(&sheets, id) {
+        Ok(exercise) => exercise,
+        Err(Unknown { name, nearest }) => {
+            let nearest = nearest.map_or(String::new(), |nearest| format!(" Did you mean {nearest}?"));
+            eprintln!("{BAD}error{BAD:#}: there is no exercise {name}.{nearest} `cargo workbook exercises` lists them");
+            return Ok(ExitCode::from(USAGE));
+        }
+    };
+    let count = exercise.hints.len();
+    let wanted = match number {
+        _ if all => 1..=count,
+        None => 1..=1,
+        Some(number) if (1..=count).contains(&number) => number..=number,
+        Some(number) => {
+            eprintln!(
+                "{BAD}error{BAD:#}: {id} has no hint {number}; it has {count}, from 1 (a nudge) to {count} (nearly everything)"
+            );
+            return Ok(ExitCode::from(USAGE));
+        }
+    };
+    println!("{BOLD}{}{BOLD:#} · {}", exercise.id, exercise.title);
+    let last = *wanted.end();
+    for number in wanted {
+        println!("\n{BOLD}Hint {number} of {count}{BOLD:#}\n{}", exercise.hints[number - 1].trim());
+    }
+    if last < count {
+        println!("\nStill stuck? cargo workbook hint {} {}", exercise.id, last + 1);
+    } else {
+        println!("\nThe book explains it in {}.", exercise.read);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list_exercises(project: &Project) -> Result<ExitCode> {
+    for exercise in exercises::sheets(project)?.values().flat_map(|sheet| &sheet.exercises) {
+        let stars = "★".repeat(exercise.stars.into());
+        println!("{BOLD}{}{BOLD:#}  {stars}  {}", exercise.id, exercise.title);
+        println!(
+            "    write it in {}, then: cargo test -p lesson-{} {}",
+            exercise.file(),
+            exercise.chapter(),
+            exercise.name()
+        );
+    }
+    Ok(ExitCode::SUCCESS)
 }

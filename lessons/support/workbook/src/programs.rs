@@ -21,6 +21,15 @@ pub const PREFIX: &str = "lesson-";
 /// # Errors
 /// If `cargo metadata` fails.
 pub fn names(project: &Project) -> Result<Vec<String>> {
+    let packages = packages(project)?;
+    Ok(packages.iter().filter_map(|package| package.strip_prefix(PREFIX)).map(str::to_string).collect())
+}
+
+/// The names of the workspace's packages, in alphabetical order.
+///
+/// # Errors
+/// If `cargo metadata` fails.
+pub fn packages(project: &Project) -> Result<Vec<String>> {
     #[derive(Deserialize)]
     struct Metadata {
         packages: Vec<Package>,
@@ -36,8 +45,7 @@ pub fn names(project: &Project) -> Result<Vec<String>> {
         bail!("cargo metadata failed ({}): the workspace cannot be read", output.status);
     }
     let metadata: Metadata = serde_json::from_slice(&output.stdout).context("cargo metadata printed something else")?;
-    let mut names: Vec<String> =
-        metadata.packages.iter().filter_map(|package| package.name.strip_prefix(PREFIX)).map(str::to_string).collect();
+    let mut names: Vec<String> = metadata.packages.into_iter().map(|package| package.name).collect();
     names.sort();
     Ok(names)
 }
