@@ -13,6 +13,8 @@ const PTRACE_SEIZE: libc::c_long = 0x4206;
 const PTRACE_LISTEN: libc::c_long = 0x4208;
 const PTRACE_GET_SYSCALL_INFO: libc::c_long = 0x420e;
 
+const PTRACE_SET_SYSCALL_INFO: libc::c_long = 0x4212;
+
 const PTRACE_O_TRACESYSGOOD: usize = 0x01;
 const PTRACE_O_TRACEFORK: usize = 0x02;
 const PTRACE_O_TRACEVFORK: usize = 0x04;
@@ -65,6 +67,23 @@ impl SyscallStop {
         [a, b, c, d, e, f]
     }
 
+    /// Gives the call another number (at an entry).
+    pub fn set_number(&mut self, number: u64) {
+        self.words[0] = number;
+    }
+
+    /// Changes an argument, counted from 0 (at an entry).
+    pub fn set_arg(&mut self, index: usize, value: u64) {
+        self.words[1 + index] = value;
+    }
+
+    /// Makes the call fail with this errno (at an exit).
+    pub fn set_error(&mut self, errno: i32) {
+        self.words[0] = -i64::from(errno) as u64;
+        // The kernel's `is_error` is the byte behind the result.
+        self.words[1] = u64::from_ne_bytes([1, 0, 0, 0, 0, 0, 0, 0]);
+    }
+
     /// What the kernel returned: a negated errno after an error (at an exit).
     pub fn result(&self) -> i64 {
         self.words[0] as i64
@@ -114,6 +133,11 @@ pub(crate) fn syscall_stop(tid: pid_t) -> io::Result<SyscallStop> {
     let mut stop = SyscallStop::default();
     request(PTRACE_GET_SYSCALL_INFO, tid, size_of::<SyscallStop>(), (&raw mut stop) as usize)?;
     Ok(stop)
+}
+
+/// Changes the system call in which this thread is stopped (Linux 6.16 and later).
+pub(crate) fn set_syscall_stop(tid: pid_t, stop: &SyscallStop) -> io::Result<()> {
+    request(PTRACE_SET_SYSCALL_INFO, tid, size_of::<SyscallStop>(), (&raw const *stop) as usize)
 }
 
 /// Makes one request. `address` and `data` are what `ptrace(2)` calls so; where the kernel writes through `data`, the caller

@@ -24,6 +24,16 @@ pub(crate) enum Refers {
     Unknown,
 }
 
+impl Refers {
+    /// The socket, if it is known to be one.
+    pub fn inode(self) -> Option<Inode> {
+        match self {
+            Refers::Socket(inode) => Some(inode),
+            Refers::NoSocket | Refers::Unknown => None,
+        }
+    }
+}
+
 /// The sockets of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {

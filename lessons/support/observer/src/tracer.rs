@@ -16,7 +16,7 @@ use crate::change::{self, Change};
 use crate::decode::{self, Pending, Scope, SyscallInfo};
 use crate::fence;
 use crate::filter;
-use crate::guard::Watchman;
+use crate::guard::{Attempt, Watchman};
 use crate::launch::{Launched, Plan, Report, Step};
 use crate::memory::Memory;
 use crate::ptrace::{self, SyscallStop};
@@ -78,6 +78,19 @@ struct Task {
     call: Option<Ongoing>,
     /// The shown call that a stop signal interrupted, to be named by `restart_syscall`.
     interrupted: Option<&'static str>,
+    /// The call it is in is refused, and not shown.
+    refused: Option<Change>,
+}
+
+impl Task {
+    fn new(pid: pid_t) -> Task {
+        Task { pid, call: None, interrupted: None, refused: None }
+    }
+
+    /// Whether it must be stopped at its call's end.
+    fn awaits_exit(&self) -> bool {
+        self.call.is_some() || self.refused.is_some()
+    }
 }
 
 /// A call between its entry stop and its exit stop.
@@ -103,7 +116,7 @@ struct Fence {
 
 impl<'a> Tracer<'a> {
     fn new(observer: &'a Observer, started: Instant, sentinel: Sentinel, launched: Launched) -> Tracer<'a> {
-        let root = Task { pid: launched.pid, call: None, interrupted: None };
+        let root = Task::new(launched.pid);
         Tracer {
             observer,
             started,
@@ -288,7 +301,7 @@ impl<'a> Tracer<'a> {
 
     /// Lets a stopped thread go on to its next stop of interest.
     fn resume(&mut self, tid: pid_t, signal: i32) -> Result<(), Error> {
-        let to_syscall = self.every_call || self.tasks.get(&tid).is_some_and(|task| task.call.is_some());
+        let to_syscall = self.every_call || self.tasks.get(&tid).is_some_and(Task::awaits_exit);
         let result = if to_syscall { ptrace::cont_to_syscall(tid, signal) } else { ptrace::cont(tid, signal) };
         alive(result).map(drop).map_err(|source| tracer_error("ptrace(PTRACE_CONT)", source))
     }
@@ -303,7 +316,7 @@ impl<'a> Tracer<'a> {
         if self.tasks.contains_key(&tid) {
             return false;
         }
-        self.tasks.insert(tid, Task { pid: process_of(tid), call: None, interrupted: None });
+        self.tasks.insert(tid, Task::new(process_of(tid)));
         let limit = self.observer.limits.processes;
         if self.tasks.len() > limit && !self.killing {
             self.kill_all(Ending::TooManyProcesses { limit });
@@ -383,8 +396,9 @@ impl<'a> Tracer<'a> {
             self.sockets.forget();
         }
         let entered = Instant::now();
-        let (socket, of_interest) = self.about(tid, info, &args, &memory);
-        let guard = self.watchman.objection(tid, info, &args, &memory, socket);
+        let (refers, of_interest) = self.about(tid, info, &args, &memory);
+        let pid = self.pid_of(tid);
+        let guard = self.watchman.objection(&Attempt { pid, tid, info, args: &args, memory: &memory, socket: refers });
         let shown = self.fence.open && of_interest;
         let mut change = None;
         if guard.is_some() {
@@ -404,9 +418,10 @@ impl<'a> Tracer<'a> {
         if let Some(change) = &change {
             alive(change.at_entry(tid, stop)).map_err(|source| tracer_error("changing a system call", source))?;
         }
+        let socket = refers.inode();
         let call = Ongoing { info, args, entered, pending, socket, change, guard };
         if matches!(info.number, libc::SYS_exit | libc::SYS_exit_group) {
-            self.never_returned(tid, self.pid_of(tid), call);
+            self.never_returned(tid, pid, call);
         } else if shown || call.change.is_some() || closes || self.watchman.wants_exit(info) {
             if let Some(task) = self.tasks.get_mut(&tid) {
                 task.call = Some(call);
@@ -416,43 +431,50 @@ impl<'a> Tracer<'a> {
     }
 
     /// Which socket a call is about, and whether the call is to be shown at all.
-    fn about(&mut self, tid: pid_t, info: &SyscallInfo, args: &[u64; 6], memory: &Memory) -> (Option<Inode>, bool) {
+    fn about(&mut self, tid: pid_t, info: &SyscallInfo, args: &[u64; 6], memory: &Memory) -> (Refers, bool) {
         if info.scope == Scope::Life {
-            return (None, true);
+            return (Refers::NoSocket, true);
         }
         if info.number == libc::SYS_restart_syscall {
-            return (None, self.tasks.get(&tid).is_some_and(|task| task.interrupted.is_some()));
+            return (Refers::NoSocket, self.tasks.get(&tid).is_some_and(|task| task.interrupted.is_some()));
         }
         let mut descriptors = std::mem::take(&mut self.descriptors);
         descriptors.clear();
         decode::touches(info, args, memory, &mut descriptors);
-        let mut socket = None;
+        let mut about = Refers::NoSocket;
         let mut several = false;
-        let mut unknown = false;
         for &fd in &descriptors {
-            match self.sockets.refers(tid, fd) {
-                Refers::Socket(inode) => {
-                    several |= socket.is_some_and(|other| other != inode);
-                    socket.get_or_insert(inode);
-                }
-                Refers::Unknown => unknown = true,
-                Refers::NoSocket => {}
+            let refers = self.sockets.refers(tid, fd);
+            several |= matches!((about, refers), (Refers::Socket(one), Refers::Socket(other)) if one != other);
+            if about == Refers::NoSocket || (about == Refers::Unknown && refers != Refers::NoSocket) {
+                about = refers;
             }
         }
         self.descriptors = descriptors;
-        let shown = info.scope == Scope::Socket
-            || self.observer.any_descriptor
-            || socket.is_some()
-            || unknown
-            || info.name.starts_with("epoll_") && info.name != "epoll_ctl";
-        let watches = matches!(info.name, "poll" | "ppoll" | "select" | "pselect6");
-        (if watches && several { None } else { socket }, shown)
+        let shown = match info.scope {
+            Scope::Socket | Scope::Life => true,
+            // An epoll instance is there for sockets, and names them only when they are put into it.
+            Scope::General => {
+                self.observer.any_descriptor
+                    || about != Refers::NoSocket
+                    || info.name.starts_with("epoll_") && info.name != "epoll_ctl"
+            }
+        };
+        if several && matches!(info.name, "poll" | "ppoll" | "select" | "pselect6") {
+            about = Refers::NoSocket;
+        }
+        (about, shown)
     }
 
     /// A call has returned.
     fn returned(&mut self, tid: pid_t, stop: &SyscallStop) -> Result<(), Error> {
         let Some(task) = self.tasks.get_mut(&tid) else { return Ok(()) };
         let pid = task.pid;
+        if let Some(change) = task.refused.take() {
+            return alive(change.at_exit(tid, stop))
+                .map(drop)
+                .map_err(|source| tracer_error("changing a system call's result", source));
+        }
         let Some(call) = task.call.take() else { return Ok(()) };
         let memory = Memory::new(tid);
         let mut result = stop.result();
@@ -470,6 +492,12 @@ impl<'a> Tracer<'a> {
             && let Some(task) = self.tasks.get_mut(&tid)
         {
             task.interrupted = Some(call.info.name);
+        }
+        if call.info.number == libc::SYS_bind
+            && result == 0
+            && let Some(inode) = call.socket
+        {
+            self.watchman.bound(inode);
         }
         let socket = self.made(tid, &call, &memory, result);
         let Some(pending) = call.pending else { return Ok(()) };
@@ -502,7 +530,7 @@ impl<'a> Tracer<'a> {
         let mut first = None;
         for &fd in &descriptors {
             if let Refers::Socket(inode) = self.sockets.refers(tid, fd) {
-                self.watchman.made(tid, call.info, inode, call.socket);
+                self.watchman.made(tid, call.info, &call.args, inode, call.socket);
                 if shown {
                     let number = self.sockets.number(inode);
                     first.get_or_insert(number);
@@ -591,7 +619,11 @@ impl<'a> Tracer<'a> {
 
     /// Answers a call that is not shown with EPERM.
     fn refuse(&mut self, tid: pid_t, stop: &SyscallStop) -> Result<(), Error> {
-        let _ = (tid, stop);
+        let change = Change::Fail(libc::EPERM);
+        alive(change.at_entry(tid, stop)).map_err(|source| tracer_error("changing a system call", source))?;
+        if let Some(task) = self.tasks.get_mut(&tid) {
+            task.refused = Some(change);
+        }
         Ok(())
     }
 
