@@ -1,7 +1,11 @@
 //! The calls that are traced, with the names of their arguments. These names are what [`crate::Call::arg`] looks up.
 
 use super::Scope::{General, Life, Socket};
-use super::{Scope, SyscallInfo, nothing, numbers};
+use super::{
+    Pending, Rest, Scope, SyscallInfo, buffers, files, ioctl, messages, nothing_more, options, polling, process,
+    sockets,
+};
+use crate::memory::Memory;
 
 /// All calls to trace on this architecture.
 pub(crate) fn table() -> &'static [SyscallInfo] {
@@ -29,85 +33,232 @@ const fn index() -> [u8; 512] {
     index
 }
 
-const fn call(
+/// A call that is decoded in full when it begins.
+const fn whole(
     number: libc::c_long,
     name: &'static str,
     scope: Scope,
     parameters: &'static [&'static str],
+    at_entry: fn(&mut Pending, &Memory) -> Rest,
 ) -> SyscallInfo {
-    SyscallInfo { number, name, scope, parameters, at_entry: numbers, at_exit: nothing }
+    SyscallInfo { number, name, scope, parameters, at_entry, at_exit: nothing_more }
+}
+
+/// A call of which a part is known only when it has returned.
+const fn split(
+    number: libc::c_long,
+    name: &'static str,
+    scope: Scope,
+    parameters: &'static [&'static str],
+    at_entry: fn(&mut Pending, &Memory) -> Rest,
+    at_exit: fn(&mut Pending, &Memory),
+) -> SyscallInfo {
+    SyscallInfo { number, name, scope, parameters, at_entry, at_exit }
 }
 
 /// New architectures have no `poll`, `dup2`, `fork` … of their own: the C library builds them from their younger kin.
 const TABLE: &[SyscallInfo] = &[
-    call(libc::SYS_socket, "socket", Socket, &["domain", "type", "protocol"]),
-    call(libc::SYS_socketpair, "socketpair", Socket, &["domain", "type", "protocol", "sv"]),
-    call(libc::SYS_bind, "bind", Socket, &["sockfd", "addr", "addrlen"]),
-    call(libc::SYS_listen, "listen", Socket, &["sockfd", "backlog"]),
-    call(libc::SYS_accept, "accept", Socket, &["sockfd", "addr", "addrlen"]),
-    call(libc::SYS_accept4, "accept4", Socket, &["sockfd", "addr", "addrlen", "flags"]),
-    call(libc::SYS_connect, "connect", Socket, &["sockfd", "addr", "addrlen"]),
-    call(libc::SYS_getsockname, "getsockname", Socket, &["sockfd", "addr", "addrlen"]),
-    call(libc::SYS_getpeername, "getpeername", Socket, &["sockfd", "addr", "addrlen"]),
-    call(libc::SYS_setsockopt, "setsockopt", Socket, &["sockfd", "level", "optname", "optval", "optlen"]),
-    call(libc::SYS_getsockopt, "getsockopt", Socket, &["sockfd", "level", "optname", "optval", "optlen"]),
-    call(libc::SYS_shutdown, "shutdown", Socket, &["sockfd", "how"]),
-    call(libc::SYS_sendto, "sendto", Socket, &["sockfd", "buf", "len", "flags", "dest_addr", "addrlen"]),
-    call(libc::SYS_sendmsg, "sendmsg", Socket, &["sockfd", "msg", "flags"]),
-    call(libc::SYS_sendmmsg, "sendmmsg", Socket, &["sockfd", "msgvec", "vlen", "flags"]),
-    call(libc::SYS_recvfrom, "recvfrom", Socket, &["sockfd", "buf", "len", "flags", "src_addr", "addrlen"]),
-    call(libc::SYS_recvmsg, "recvmsg", Socket, &["sockfd", "msg", "flags"]),
-    call(libc::SYS_recvmmsg, "recvmmsg", Socket, &["sockfd", "msgvec", "vlen", "flags", "timeout"]),
-    call(libc::SYS_read, "read", General, &["fd", "buf", "count"]),
-    call(libc::SYS_write, "write", General, &["fd", "buf", "count"]),
-    call(libc::SYS_readv, "readv", General, &["fd", "iov", "iovcnt"]),
-    call(libc::SYS_writev, "writev", General, &["fd", "iov", "iovcnt"]),
-    call(libc::SYS_close, "close", General, &["fd"]),
-    call(libc::SYS_close_range, "close_range", General, &["first", "last", "flags"]),
-    call(libc::SYS_dup, "dup", General, &["oldfd"]),
+    whole(libc::SYS_socket, "socket", Socket, &["domain", "type", "protocol"], sockets::socket),
+    split(
+        libc::SYS_socketpair,
+        "socketpair",
+        Socket,
+        &["domain", "type", "protocol", "sv"],
+        sockets::socketpair,
+        sockets::socketpair_end,
+    ),
+    whole(libc::SYS_bind, "bind", Socket, &["sockfd", "addr", "addrlen"], sockets::bind_or_connect),
+    whole(libc::SYS_listen, "listen", Socket, &["sockfd", "backlog"], sockets::listen),
+    split(
+        libc::SYS_accept,
+        "accept",
+        Socket,
+        &["sockfd", "addr", "addrlen"],
+        sockets::name_query,
+        sockets::name_query_end,
+    ),
+    split(
+        libc::SYS_accept4,
+        "accept4",
+        Socket,
+        &["sockfd", "addr", "addrlen", "flags"],
+        sockets::accept4,
+        sockets::accept4_end,
+    ),
+    whole(libc::SYS_connect, "connect", Socket, &["sockfd", "addr", "addrlen"], sockets::bind_or_connect),
+    split(
+        libc::SYS_getsockname,
+        "getsockname",
+        Socket,
+        &["sockfd", "addr", "addrlen"],
+        sockets::name_query,
+        sockets::name_query_end,
+    ),
+    split(
+        libc::SYS_getpeername,
+        "getpeername",
+        Socket,
+        &["sockfd", "addr", "addrlen"],
+        sockets::name_query,
+        sockets::name_query_end,
+    ),
+    whole(
+        libc::SYS_setsockopt,
+        "setsockopt",
+        Socket,
+        &["sockfd", "level", "optname", "optval", "optlen"],
+        options::setsockopt,
+    ),
+    split(
+        libc::SYS_getsockopt,
+        "getsockopt",
+        Socket,
+        &["sockfd", "level", "optname", "optval", "optlen"],
+        options::getsockopt,
+        options::getsockopt_end,
+    ),
+    whole(libc::SYS_shutdown, "shutdown", Socket, &["sockfd", "how"], sockets::shutdown),
+    whole(
+        libc::SYS_sendto,
+        "sendto",
+        Socket,
+        &["sockfd", "buf", "len", "flags", "dest_addr", "addrlen"],
+        buffers::sendto,
+    ),
+    whole(libc::SYS_sendmsg, "sendmsg", Socket, &["sockfd", "msg", "flags"], messages::sendmsg),
+    split(
+        libc::SYS_sendmmsg,
+        "sendmmsg",
+        Socket,
+        &["sockfd", "msgvec", "vlen", "flags"],
+        messages::sendmmsg,
+        messages::sendmmsg_end,
+    ),
+    split(
+        libc::SYS_recvfrom,
+        "recvfrom",
+        Socket,
+        &["sockfd", "buf", "len", "flags", "src_addr", "addrlen"],
+        buffers::recvfrom,
+        buffers::recvfrom_end,
+    ),
+    split(libc::SYS_recvmsg, "recvmsg", Socket, &["sockfd", "msg", "flags"], messages::recvmsg, messages::recvmsg_end),
+    split(
+        libc::SYS_recvmmsg,
+        "recvmmsg",
+        Socket,
+        &["sockfd", "msgvec", "vlen", "flags", "timeout"],
+        messages::recvmmsg,
+        messages::recvmmsg_end,
+    ),
+    split(libc::SYS_read, "read", General, &["fd", "buf", "count"], buffers::read, buffers::read_end),
+    whole(libc::SYS_write, "write", General, &["fd", "buf", "count"], buffers::write),
+    split(libc::SYS_readv, "readv", General, &["fd", "iov", "iovcnt"], buffers::readv, buffers::readv_end),
+    whole(libc::SYS_writev, "writev", General, &["fd", "iov", "iovcnt"], buffers::writev),
+    whole(libc::SYS_close, "close", General, &["fd"], files::close),
+    whole(libc::SYS_close_range, "close_range", General, &["first", "last", "flags"], files::close_range),
+    whole(libc::SYS_dup, "dup", General, &["oldfd"], files::dup),
     #[cfg(target_arch = "x86_64")]
-    call(libc::SYS_dup2, "dup2", General, &["oldfd", "newfd"]),
-    call(libc::SYS_dup3, "dup3", General, &["oldfd", "newfd", "flags"]),
-    call(libc::SYS_fcntl, "fcntl", General, &["fd", "cmd", "arg"]),
-    call(libc::SYS_ioctl, "ioctl", General, &["fd", "request", "argp"]),
+    whole(libc::SYS_dup2, "dup2", General, &["oldfd", "newfd"], files::dup2),
+    whole(libc::SYS_dup3, "dup3", General, &["oldfd", "newfd", "flags"], files::dup3),
+    split(libc::SYS_fcntl, "fcntl", General, &["fd", "cmd", "arg"], files::fcntl, files::fcntl_end),
+    split(libc::SYS_ioctl, "ioctl", General, &["fd", "request", "argp"], ioctl::ioctl, ioctl::ioctl_end),
     #[cfg(target_arch = "x86_64")]
-    call(libc::SYS_poll, "poll", General, &["fds", "nfds", "timeout"]),
-    call(libc::SYS_ppoll, "ppoll", General, &["fds", "nfds", "tmo_p", "sigmask", "sigsetsize"]),
+    split(libc::SYS_poll, "poll", General, &["fds", "nfds", "timeout"], polling::poll, polling::poll_end),
+    split(
+        libc::SYS_ppoll,
+        "ppoll",
+        General,
+        &["fds", "nfds", "tmo_p", "sigmask", "sigsetsize"],
+        polling::ppoll,
+        polling::ppoll_end,
+    ),
     #[cfg(target_arch = "x86_64")]
-    call(libc::SYS_select, "select", General, &["nfds", "readfds", "writefds", "exceptfds", "timeout"]),
-    call(libc::SYS_pselect6, "pselect6", General, &["nfds", "readfds", "writefds", "exceptfds", "timeout", "sigmask"]),
+    split(
+        libc::SYS_select,
+        "select",
+        General,
+        &["nfds", "readfds", "writefds", "exceptfds", "timeout"],
+        polling::select,
+        polling::select_end,
+    ),
+    split(
+        libc::SYS_pselect6,
+        "pselect6",
+        General,
+        &["nfds", "readfds", "writefds", "exceptfds", "timeout", "sigmask"],
+        polling::pselect6,
+        polling::pselect6_end,
+    ),
     #[cfg(target_arch = "x86_64")]
-    call(libc::SYS_epoll_create, "epoll_create", General, &["size"]),
-    call(libc::SYS_epoll_create1, "epoll_create1", General, &["flags"]),
-    call(libc::SYS_epoll_ctl, "epoll_ctl", General, &["epfd", "op", "fd", "event"]),
+    whole(libc::SYS_epoll_create, "epoll_create", General, &["size"], polling::epoll_create),
+    whole(libc::SYS_epoll_create1, "epoll_create1", General, &["flags"], polling::epoll_create1),
+    whole(libc::SYS_epoll_ctl, "epoll_ctl", General, &["epfd", "op", "fd", "event"], polling::epoll_ctl),
     #[cfg(target_arch = "x86_64")]
-    call(libc::SYS_epoll_wait, "epoll_wait", General, &["epfd", "events", "maxevents", "timeout"]),
-    call(
+    split(
+        libc::SYS_epoll_wait,
+        "epoll_wait",
+        General,
+        &["epfd", "events", "maxevents", "timeout"],
+        polling::epoll_wait,
+        polling::epoll_wait_end,
+    ),
+    split(
         libc::SYS_epoll_pwait,
         "epoll_pwait",
         General,
         &["epfd", "events", "maxevents", "timeout", "sigmask", "sigsetsize"],
+        polling::epoll_wait,
+        polling::epoll_pwait_end,
     ),
-    call(
+    split(
         libc::SYS_epoll_pwait2,
         "epoll_pwait2",
         General,
         &["epfd", "events", "maxevents", "timeout", "sigmask", "sigsetsize"],
+        polling::epoll_wait,
+        polling::epoll_pwait2_end,
     ),
-    call(libc::SYS_sendfile, "sendfile", General, &["out_fd", "in_fd", "offset", "count"]),
-    call(libc::SYS_splice, "splice", General, &["fd_in", "off_in", "fd_out", "off_out", "len", "flags"]),
-    call(libc::SYS_restart_syscall, "restart_syscall", General, &["resuming"]),
+    split(
+        libc::SYS_sendfile,
+        "sendfile",
+        General,
+        &["out_fd", "in_fd", "offset", "count"],
+        files::sendfile,
+        files::sendfile_end,
+    ),
+    whole(
+        libc::SYS_splice,
+        "splice",
+        General,
+        &["fd_in", "off_in", "fd_out", "off_out", "len", "flags"],
+        files::splice,
+    ),
+    whole(libc::SYS_restart_syscall, "restart_syscall", General, &["resuming"], resuming_something),
     #[cfg(target_arch = "x86_64")]
-    call(libc::SYS_fork, "fork", Life, &[]),
+    whole(libc::SYS_fork, "fork", Life, &[], process::fork),
     #[cfg(target_arch = "x86_64")]
-    call(libc::SYS_vfork, "vfork", Life, &[]),
-    call(libc::SYS_clone, "clone", Life, &["stack", "flags", "parent_tid", "child_tid", "tls"]),
-    call(libc::SYS_clone3, "clone3", Life, &["cl_args", "size"]),
-    call(libc::SYS_execve, "execve", Life, &["pathname", "argv", "envp"]),
-    call(libc::SYS_execveat, "execveat", Life, &["dirfd", "pathname", "argv", "envp", "flags"]),
-    call(libc::SYS_exit, "exit", Life, &["status"]),
-    call(libc::SYS_exit_group, "exit_group", Life, &["status"]),
+    whole(libc::SYS_vfork, "vfork", Life, &[], process::fork),
+    split(
+        libc::SYS_clone,
+        "clone",
+        Life,
+        &["stack", "flags", "parent_tid", "child_tid", "tls"],
+        process::clone,
+        process::clone_end,
+    ),
+    split(libc::SYS_clone3, "clone3", Life, &["cl_args", "size"], process::clone3, process::clone3_end),
+    whole(libc::SYS_execve, "execve", Life, &["pathname", "argv", "envp"], process::execve),
+    whole(libc::SYS_execveat, "execveat", Life, &["dirfd", "pathname", "argv", "envp", "flags"], process::execveat),
+    whole(libc::SYS_exit, "exit", Life, &["status"], process::exit),
+    whole(libc::SYS_exit_group, "exit_group", Life, &["status"], process::exit),
 ];
+
+/// A `restart_syscall` whose story is not known; see [`super::resume`].
+fn resuming_something(call: &mut Pending, _: &Memory) -> Rest {
+    call.push("<... resuming interrupted system call ...>", None);
+    Rest::Nothing
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,218 @@
+//! ioctl: the requests for sockets and network interfaces, and the few that any descriptor takes.
+
+use super::addresses;
+use super::buffers::int;
+use super::names::{HARDWARE_TYPES, INTERFACE_FLAGS, IOCTL_REQUESTS};
+use super::text::{Text, find, flags, hex, name, pointer, put, quote_field};
+use super::{Pending, Rest};
+use crate::memory::Memory;
+use crate::trace::Value;
+
+/// `struct ifreq`.
+const INTERFACE: usize = 40;
+/// Where the name of an interface ends in it and what is asked about it begins.
+const NAME: usize = 16;
+
+/// What the argument of a request is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Argument {
+    /// Points to a number that the kernel reads.
+    Number,
+    /// Points to a number that the kernel writes.
+    NumberBack,
+    /// Points to `struct ifreq` with an interface's name and more, for the kernel to read.
+    Interface,
+    /// Points to `struct ifreq` with an interface's name; the kernel adds what was asked for.
+    InterfaceBack,
+    /// There is none.
+    None,
+    /// A number or a pointer of which nothing is known.
+    Unknown,
+}
+
+mod request {
+    pub const FIONREAD: u32 = 0x541b;
+    pub const TIOCOUTQ: u32 = 0x5411;
+    pub const FIONBIO: u32 = 0x5421;
+    pub const FIOASYNC: u32 = 0x5452;
+    pub const FIOCLEX: u32 = 0x5451;
+    pub const FIONCLEX: u32 = 0x5450;
+    pub const FIOSETOWN: u32 = 0x8901;
+    pub const SIOCSPGRP: u32 = 0x8902;
+    pub const FIOGETOWN: u32 = 0x8903;
+    pub const SIOCGPGRP: u32 = 0x8904;
+    pub const SIOCATMARK: u32 = 0x8905;
+    pub const SIOCOUTQNSD: u32 = 0x894b;
+    pub const SIOCGIFNAME: u32 = 0x8910;
+    pub const SIOCGIFFLAGS: u32 = 0x8913;
+    pub const SIOCSIFFLAGS: u32 = 0x8914;
+    pub const SIOCGIFADDR: u32 = 0x8915;
+    pub const SIOCSIFADDR: u32 = 0x8916;
+    pub const SIOCGIFDSTADDR: u32 = 0x8917;
+    pub const SIOCSIFDSTADDR: u32 = 0x8918;
+    pub const SIOCGIFBRDADDR: u32 = 0x8919;
+    pub const SIOCSIFBRDADDR: u32 = 0x891a;
+    pub const SIOCGIFNETMASK: u32 = 0x891b;
+    pub const SIOCSIFNETMASK: u32 = 0x891c;
+    pub const SIOCGIFMETRIC: u32 = 0x891d;
+    pub const SIOCSIFMETRIC: u32 = 0x891e;
+    pub const SIOCGIFMTU: u32 = 0x8921;
+    pub const SIOCSIFMTU: u32 = 0x8922;
+    pub const SIOCGIFHWADDR: u32 = 0x8927;
+    pub const SIOCGIFINDEX: u32 = 0x8933;
+    pub const SIOCGIFTXQLEN: u32 = 0x8942;
+    pub const SIOCSIFTXQLEN: u32 = 0x8943;
+}
+
+fn argument_of(code: u32) -> Argument {
+    use request::*;
+    match code {
+        FIONBIO | FIOASYNC | FIOSETOWN | SIOCSPGRP => Argument::Number,
+        FIONREAD | TIOCOUTQ | SIOCATMARK | FIOGETOWN | SIOCGPGRP | SIOCOUTQNSD => Argument::NumberBack,
+        SIOCSIFFLAGS | SIOCSIFADDR | SIOCSIFDSTADDR | SIOCSIFBRDADDR | SIOCSIFNETMASK | SIOCSIFMETRIC | SIOCSIFMTU
+        | SIOCSIFTXQLEN => Argument::Interface,
+        SIOCGIFNAME | SIOCGIFFLAGS | SIOCGIFADDR | SIOCGIFDSTADDR | SIOCGIFBRDADDR | SIOCGIFNETMASK | SIOCGIFMETRIC
+        | SIOCGIFMTU | SIOCGIFHWADDR | SIOCGIFINDEX | SIOCGIFTXQLEN => Argument::InterfaceBack,
+        FIOCLEX | FIONCLEX => Argument::None,
+        _ => Argument::Unknown,
+    }
+}
+
+/// ioctl(fd, request, argp)
+pub(super) fn ioctl(call: &mut Pending, memory: &Memory) -> Rest {
+    call.push_int(0);
+    let code = call.raw[1] as u32;
+    let request: Text = match find(IOCTL_REQUESTS, code.into()) {
+        Some(name) => name.into(),
+        None => unknown_request(code).into(),
+    };
+    call.push(request, Some(Value::Int(code.into())));
+    match argument_of(code) {
+        Argument::Number => push_number(call, memory),
+        Argument::Interface => push_interface(call, memory, code),
+        Argument::None => {}
+        Argument::NumberBack => return Rest::Details,
+        Argument::InterfaceBack => match memory.array::<INTERFACE>(call.raw[2]) {
+            Some(bytes) => {
+                let mut out = "{".to_string();
+                if code == request::SIOCGIFNAME {
+                    put!(out, "ifr_ifindex={}", int(&bytes, NAME));
+                } else {
+                    out.push_str("ifr_name=");
+                    quote_field(&mut out, &bytes[..NAME]);
+                }
+                call.push(out, Some(Value::Pointer(call.raw[2])));
+                return Rest::Details;
+            }
+            None => call.push_pointer(2),
+        },
+        Argument::Unknown => call.push(hex(call.raw[2]), Some(Value::Int(call.raw[2] as i64))),
+    }
+    Rest::Nothing
+}
+
+/// What the request has found out.
+pub(super) fn ioctl_end(call: &mut Pending, memory: &Memory) {
+    let code = call.raw[1] as u32;
+    if argument_of(code) == Argument::NumberBack {
+        if call.failed() {
+            call.push_pointer(2)
+        } else {
+            push_number(call, memory)
+        }
+        return;
+    }
+    let found = if call.failed() { None } else { memory.array::<INTERFACE>(call.raw[2]) };
+    if let Some(last) = call.args.last_mut() {
+        let out = last.text.to_mut();
+        if let Some(bytes) = found {
+            out.push_str(", ");
+            print_interface(out, code, &bytes);
+        }
+        out.push('}');
+    }
+}
+
+fn push_number(call: &mut Pending, memory: &Memory) {
+    match memory.i32(call.raw[2]) {
+        Some(number) => call.push(format!("[{number}]"), Some(Value::Int(number.into()))),
+        None => call.push_pointer(2),
+    }
+}
+
+fn push_interface(call: &mut Pending, memory: &Memory, code: u32) {
+    match memory.array::<INTERFACE>(call.raw[2]) {
+        Some(bytes) => {
+            let mut out = "{ifr_name=".to_string();
+            quote_field(&mut out, &bytes[..NAME]);
+            out.push_str(", ");
+            print_interface(&mut out, code, &bytes);
+            out.push('}');
+            call.push(out, Some(Value::Pointer(call.raw[2])));
+        }
+        None => call.push_pointer(2),
+    }
+}
+
+/// What a request says about an interface.
+fn print_interface(out: &mut String, code: u32, bytes: &[u8; INTERFACE]) {
+    use request::*;
+    let number = int(bytes, NAME);
+    let short = u16::from_ne_bytes([bytes[NAME], bytes[NAME + 1]]);
+    let address = match code {
+        SIOCGIFADDR | SIOCSIFADDR => Some("ifr_addr"),
+        SIOCGIFDSTADDR | SIOCSIFDSTADDR => Some("ifr_dstaddr"),
+        SIOCGIFBRDADDR | SIOCSIFBRDADDR => Some("ifr_broadaddr"),
+        SIOCGIFNETMASK | SIOCSIFNETMASK => Some("ifr_netmask"),
+        _ => None,
+    };
+    if let Some(field) = address {
+        put!(out, "{field}=");
+        addresses::print(out, &bytes[NAME..NAME + 16]);
+        return;
+    }
+    match code {
+        SIOCGIFFLAGS | SIOCSIFFLAGS => put!(out, "ifr_flags={}", flags(INTERFACE_FLAGS, short.into(), "IFF_???")),
+        SIOCGIFINDEX => put!(out, "ifr_ifindex={number}"),
+        SIOCGIFMETRIC | SIOCSIFMETRIC => put!(out, "ifr_metric={number}"),
+        SIOCGIFMTU | SIOCSIFMTU => put!(out, "ifr_mtu={number}"),
+        SIOCGIFTXQLEN | SIOCSIFTXQLEN => put!(out, "ifr_qlen={number}"),
+        SIOCGIFHWADDR => {
+            put!(out, "ifr_hwaddr={{sa_family={}, sa_data=", name(HARDWARE_TYPES, short.into(), "ARPHRD_???"));
+            print_hardware(out, short, &bytes[NAME + 2..NAME + 16]);
+            out.push('}');
+        }
+        SIOCGIFNAME => {
+            out.push_str("ifr_name=");
+            quote_field(out, &bytes[..NAME]);
+        }
+        _ => out.push_str(&pointer(0)),
+    }
+}
+
+/// A hardware address: of Ethernet and the loopback interface the six bytes that it has, else all there is room for.
+fn print_hardware(out: &mut String, kind: u16, bytes: &[u8]) {
+    let length = if kind == libc::ARPHRD_ETHER || kind == libc::ARPHRD_LOOPBACK { 6 } else { bytes.len() };
+    for (index, byte) in bytes[..length].iter().enumerate() {
+        put!(out, "{}{byte:02x}", if index > 0 { ":" } else { "" });
+    }
+}
+
+/// A request that has no name, taken apart: `_IOC(_IOC_READ, 0x12, 0x34, 0x4)`.
+fn unknown_request(code: u32) -> String {
+    const DIRECTIONS: super::text::Names = &[(0, "_IOC_NONE"), (2, "_IOC_READ"), (1, "_IOC_WRITE")];
+    let direction = flags(DIRECTIONS, (code >> 30).into(), "_IOC_???");
+    let [kind, number, size] = [code >> 8 & 0xff, code & 0xff, code >> 16 & 0x3fff].map(|part| hex(part.into()));
+    format!("_IOC({direction}, {kind}, {number}, {size})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_request_is_taken_apart() {
+        assert_eq!(unknown_request(0), "_IOC(_IOC_NONE, 0, 0, 0)");
+        assert_eq!(unknown_request(0xc004_1234), "_IOC(_IOC_READ|_IOC_WRITE, 0x12, 0x34, 0x4)");
+    }
+}
