@@ -22,17 +22,19 @@ impl Verdict {
 
 /// Finds the first right outcome that the run had. Without a trace, what is claimed of calls cannot be held against it.
 pub(crate) fn judge(experiment: &Experiment, run: &Run) -> Verdict {
-    let mut closest: Option<Vec<String>> = None;
-    for (index, outcome) in experiment.outcomes.iter().enumerate() {
-        let faults = faults(outcome, run);
-        if faults.is_empty() {
-            return Verdict::Right(index);
-        }
-        if closest.as_ref().is_none_or(|closest| faults.len() < closest.len()) {
-            closest = Some(faults);
+    let right = experiment.outcomes.iter().position(|outcome| faults(outcome, run).is_empty());
+    match (right, experiment.outcomes) {
+        (Some(index), _) => Verdict::Right(index),
+        (None, []) => Verdict::Wrong(vec!["the experiment claims no outcome".to_string()]),
+        (None, [ordinary]) => Verdict::Wrong(faults(ordinary, run)),
+        (None, [ordinary, others @ ..]) => {
+            let mut faults = faults(ordinary, run);
+            if run.stop.is_none() {
+                faults.push(format!("what is right on some machines ({} more) does not fit either", others.len()));
+            }
+            Verdict::Wrong(faults)
         }
     }
-    Verdict::Wrong(closest.unwrap_or_else(|| vec!["the experiment claims no outcome".to_string()]))
 }
 
 /// What keeps the run from being this outcome; nothing if it is.

@@ -23,13 +23,15 @@ pub(crate) fn help(out: &mut impl Write, lesson: &Lesson) -> io::Result<()> {
     let first = lesson.experiments.first().map_or("NAME", |experiment| experiment.name);
     let errno = lesson.experiments.iter().flat_map(Experiment::errnos).next().unwrap_or("EINVAL");
     let command = format!("cargo run -p lesson-{name}");
+    let (one, some) = (format!("{command} -- {first}"), format!("{command} -- {errno}"));
+    let width = one.len().max(some.len());
     writeln!(
         out,
-        "The experiments of the chapter {name}: each makes a few system calls and shows what the kernel saw.\n\
-         \n\
-         {command}                play them all\n\
-         {command} -- {first:<12} play one, or several\n\
-         {command} -- {errno:<12} play those that end in this errno\n\
+        "The experiments of the chapter {name}: each makes a few system calls, and shows what the kernel saw.\n\
+         \n  \
+           {command:<width$}  play them all\n  \
+           {one:<width$}  play one, or several\n  \
+           {some:<width$}  play those in which a call says so\n\
          \n\
          Options:\n  \
            -l, --list   name the experiments, and play none\n      \
@@ -37,7 +39,7 @@ pub(crate) fn help(out: &mut impl Write, lesson: &Lesson) -> io::Result<()> {
            -h, --help   print this\n\
          \n\
          Colours are used on a terminal only, and not if NO_COLOR is set.\n\
-         The exit status is 0 if the kernel did what the experiments claim, 1 if not, 2 for a command line like no other."
+         The exit status is 0 if all went as the experiments claim, 1 if not, 2 if the command line makes no sense."
     )
 }
 
@@ -72,8 +74,12 @@ pub(crate) fn after(out: &mut impl Write, experiment: &Experiment, run: &Run, ve
     if !run.stdout.is_empty() {
         writeln!(out)?;
     }
-    if let Some(trace) = &run.trace {
-        lines(out, trace)?;
+    match &run.trace {
+        Some(trace) if trace.events.is_empty() && verdict.is_right() && run.stop.is_none() => {
+            writeln!(out, "  (no line: the kernel was asked nothing about a socket)\n")?;
+        }
+        Some(trace) => lines(out, trace)?,
+        None => {}
     }
     match (verdict, &run.stop) {
         (Verdict::Right(_), Some(Stop::Cannot { lack, why })) => {
