@@ -10,6 +10,7 @@ use clap::Parser;
 use workbook::check::{self, Rule};
 use workbook::cli::{Cli, Command, Serve};
 use workbook::exercises::{self, Unknown};
+use workbook::picture;
 use workbook::programs;
 use workbook::project::Project;
 use workbook::record::{self, Done, Options};
@@ -72,6 +73,9 @@ fn record(project: &Project, what: &[String], options: Options) -> Result<ExitCo
         Done::Refused(reason) => println!("{BAD}refused{BAD:#}    {name}: {reason}"),
     };
     let all_kept = record::record(project, what, options, &mut report)?;
+    if picture::renew(project)? {
+        println!("{GOOD}drawn{GOOD:#}      {}", project.show(&picture::file(project)));
+    }
     Ok(if all_kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

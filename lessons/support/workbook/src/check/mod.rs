@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::picture;
 use crate::programs::Program;
 use crate::project::Project;
 
@@ -75,6 +76,11 @@ pub fn check(project: &Project, programs: &[Program], rules: &[Rule]) -> Result<
     let mut report = Report::default();
     if rules.contains(&Rule::Recordings) {
         recordings::check(project, programs, &mut report)?;
+        if !picture::is_fresh(project)? {
+            let file = picture::file(project);
+            let what = "the README's picture is not the recording that is kept. `cargo workbook record` draws it anew.";
+            report.find(file.strip_prefix(project.root()).unwrap_or(&file), 1, what);
+        }
     }
     if rules.contains(&Rule::Blocks) {
         blocks::check(project, &mut report)?;
