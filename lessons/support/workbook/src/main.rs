@@ -72,7 +72,9 @@ fn record(project: &Project, what: &[String], options: Options) -> Result<ExitCo
         Done::Removed => println!("{BAD}removed{BAD:#}    {name}: it is gone from the lessons"),
         Done::Refused(reason) => println!("{BAD}refused{BAD:#}    {name}: {reason}"),
     };
-    let all_kept = record::record(project, what, options, &mut report)?;
+    let lessons = record::lessons_of(what, &programs::names(project)?)?;
+    let programs = programs::build(project, &lessons)?;
+    let all_kept = record::record(project, &programs, what, options, &mut report)?;
     if picture::renew(project)? {
         println!("{GOOD}drawn{GOOD:#}      {}", project.show(&picture::file(project)));
     }

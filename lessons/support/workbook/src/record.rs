@@ -37,32 +37,11 @@ pub enum Done {
     Refused(String),
 }
 
-/// Records the experiments that are asked for (`bind`, `bind/port-in-use`; all if nothing is asked for), tells `report`
-/// of each, and removes the recordings of experiments that are gone. True if nothing was refused.
+/// The lessons that have something to do: all, or those of the items that are asked for (`bind`, `bind/port-in-use`).
 ///
 /// # Errors
-/// If a lesson or an experiment does not exist, does not compile or does not run, or a file cannot be written.
-pub fn record(
-    project: &Project,
-    wanted: &[String],
-    options: Options,
-    report: &mut dyn FnMut(&str, &Done),
-) -> Result<bool> {
-    let names = programs::names(project)?;
-    let lessons = lessons_of(wanted, &names)?;
-    let programs = programs::build(project, &lessons)?;
-    let mut all_kept = true;
-    for program in &programs {
-        all_kept &= record_lesson(project, program, wanted, options, report)?;
-    }
-    if wanted.is_empty() {
-        remove_lessons(project, &names, report)?;
-    }
-    Ok(all_kept)
-}
-
-/// The lessons that have something to do.
-fn lessons_of(wanted: &[String], names: &[String]) -> Result<Vec<String>> {
+/// If there is no such lesson.
+pub fn lessons_of(wanted: &[String], names: &[String]) -> Result<Vec<String>> {
     if wanted.is_empty() {
         return Ok(names.to_vec());
     }
@@ -77,6 +56,29 @@ fn lessons_of(wanted: &[String], names: &[String]) -> Result<Vec<String>> {
         }
     }
     Ok(lessons)
+}
+
+/// Records the experiments that are asked for (`bind`, `bind/port-in-use`; all if nothing is asked for), tells `report`
+/// of each, and removes the recordings of experiments that are gone. `programs` are those of [`lessons_of`] what is
+/// asked for. True if nothing was refused.
+///
+/// # Errors
+/// If an experiment does not exist or does not run, or a file cannot be written.
+pub fn record(
+    project: &Project,
+    programs: &[Program],
+    wanted: &[String],
+    options: Options,
+    report: &mut dyn FnMut(&str, &Done),
+) -> Result<bool> {
+    let mut all_kept = true;
+    for program in programs {
+        all_kept &= record_lesson(project, program, wanted, options, report)?;
+    }
+    if wanted.is_empty() {
+        remove_lessons(project, programs, report)?;
+    }
+    Ok(all_kept)
 }
 
 fn record_lesson(
@@ -158,9 +160,9 @@ fn unfit(run: &programs::Run, options: Options) -> Option<String> {
 }
 
 /// Removes the recordings of lessons that are gone.
-fn remove_lessons(project: &Project, names: &[String], report: &mut dyn FnMut(&str, &Done)) -> Result<()> {
+fn remove_lessons(project: &Project, programs: &[Program], report: &mut dyn FnMut(&str, &Done)) -> Result<()> {
     for (lesson, folder) in folders(&project.traces())? {
-        if !names.contains(&lesson) {
+        if !programs.iter().any(|program| program.lesson == lesson) {
             fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be removed", folder.display()))?;
             report(&lesson, &Done::Removed);
         }

@@ -188,7 +188,11 @@ impl Known {
         let rest = before.get(at + 2..).unwrap_or_default();
         match command {
             "run" => after.iter().find_map(|word| self.lesson_argument(lesson, word)),
-            "test" => rest.iter().find_map(|word| self.test_filter(lesson, word)),
+            "test" => {
+                let is_value = |at: usize| at > 0 && TAKE_A_VALUE.contains(&rest[at - 1]);
+                let filters = rest.iter().enumerate().filter(|(at, _)| !is_value(*at));
+                filters.map(|(_, word)| word).find_map(|word| self.test_filter(lesson, word))
+            }
             _ => None,
         }
     }
@@ -324,6 +328,9 @@ impl Known {
         Ok(())
     }
 }
+
+/// Cargo's options whose value is a word of its own.
+const TAKE_A_VALUE: [&str; 5] = ["--features", "-F", "--test", "--bin", "--target"];
 
 /// Words that stand for whatever the reader puts there.
 fn is_placeholder(word: &str) -> bool {

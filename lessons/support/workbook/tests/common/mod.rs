@@ -1,0 +1,106 @@
+//! A small project of its own for each test, to be broken at will.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use workbook::check::{self, Finding, Report, Rule};
+use workbook::programs::{self, Program};
+use workbook::project::Project;
+
+/// A copy of `tests/sample`, removed when it is dropped.
+pub struct Sample {
+    folder: TempDir,
+    /// The project in it.
+    pub project: Project,
+}
+
+impl Sample {
+    /// A copy with nothing wrong in it.
+    pub fn new() -> Sample {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let original = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sample");
+        copy(&original, folder.path());
+        // The program is the original itself: one that has just been written may not be run while it is still open in
+        // a child that another test is starting.
+        let programs = folder.path().join("programs");
+        fs::create_dir(&programs).expect("a folder for the program");
+        symlink(original.join("programs/lesson-sample"), programs.join("lesson-sample"))
+            .expect("a link to the program");
+        let project = Project::at(folder.path()).expect("the copy is a project");
+        Sample { folder, project }
+    }
+
+    /// A file of it.
+    pub fn file(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    /// A file's text.
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.file(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// Writes a file, and the folders that it needs.
+    pub fn write(&self, path: &str, text: &str) {
+        let file = self.file(path);
+        fs::create_dir_all(file.parent().expect("a file has a folder")).expect("its folder can be made");
+        fs::write(file, text).unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+
+    /// Adds to the end of a file.
+    pub fn append(&self, path: &str, text: &str) {
+        self.write(path, &(self.read(path) + text));
+    }
+
+    /// Replaces a text that stands in a file, wherever it does.
+    pub fn replace(&self, path: &str, from: &str, to: &str) {
+        let text = self.read(path);
+        assert!(text.contains(from), "{path} does not contain {from:?}");
+        self.write(path, &text.replace(from, to));
+    }
+
+    /// The lesson's program.
+    pub fn programs(&self) -> Vec<Program> {
+        programs::in_folder(&self.file("programs")).expect("the sample has a program")
+    }
+
+    /// What these rules find.
+    pub fn check(&self, rules: &[Rule]) -> Report {
+        check::check(&self.project, &self.programs(), rules).expect("the check itself works")
+    }
+
+    /// The only thing that a rule finds.
+    pub fn only_finding(&self, rule: Rule) -> Finding {
+        let mut findings = self.check(&[rule]).findings;
+        assert_eq!(findings.len(), 1, "one finding was expected: {findings:#?}");
+        findings.remove(0)
+    }
+}
+
+/// Whether a finding is at this place, and says all this.
+#[track_caller]
+pub fn assert_finding(finding: &Finding, place: &str, words: &[&str]) {
+    let text = finding.to_string();
+    assert!(text.starts_with(&format!("{place}: ")), "{text:?} does not begin with {place:?}");
+    for word in words {
+        assert!(text.contains(word), "{text:?} does not say {word:?}");
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder can be made");
+    for entry in fs::read_dir(from).expect("a folder can be read") {
+        let path = entry.expect("an entry can be read").path();
+        let target = to.join(path.file_name().expect("an entry has a name"));
+        if path.ends_with("programs") {
+            continue;
+        }
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        }
+    }
+}
