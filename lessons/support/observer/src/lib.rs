@@ -26,6 +26,7 @@ mod ptrace;
 mod sentinel;
 mod signals;
 mod sockets;
+pub mod strace;
 pub mod trace;
 mod tracer;
 

@@ -59,11 +59,6 @@ impl Memory {
         self.fill(address, &mut buffer).then_some(buffer)
     }
 
-    /// A 16-bit number in host byte order.
-    pub fn u16(&self, address: u64) -> Option<u16> {
-        self.array(address).map(u16::from_ne_bytes)
-    }
-
     /// A 32-bit number in host byte order.
     pub fn u32(&self, address: u64) -> Option<u32> {
         self.array(address).map(u32::from_ne_bytes)

@@ -3,58 +3,17 @@
 use super::text::{Text, pointer};
 use crate::memory::Memory;
 
-const NAMES: [&str; 33] = [
-    "",
-    "SIGHUP",
-    "SIGINT",
-    "SIGQUIT",
-    "SIGILL",
-    "SIGTRAP",
-    "SIGABRT",
-    "SIGBUS",
-    "SIGFPE",
-    "SIGKILL",
-    "SIGUSR1",
-    "SIGSEGV",
-    "SIGUSR2",
-    "SIGPIPE",
-    "SIGALRM",
-    "SIGTERM",
-    "SIGSTKFLT",
-    "SIGCHLD",
-    "SIGCONT",
-    "SIGSTOP",
-    "SIGTSTP",
-    "SIGTTIN",
-    "SIGTTOU",
-    "SIGURG",
-    "SIGXCPU",
-    "SIGXFSZ",
-    "SIGVTALRM",
-    "SIGPROF",
-    "SIGWINCH",
-    "SIGIO",
-    "SIGPWR",
-    "SIGSYS",
-    "SIGRTMIN",
-];
-
-/// The first realtime signal, and the last.
-const REALTIME: std::ops::RangeInclusive<i32> = 32..=64;
+/// The signals that there are.
+const SIGNALS: std::ops::RangeInclusive<i32> = 1..=64;
 
 /// The name of a signal, such as `SIGPIPE` or `SIGRT_2`, if it has one.
 pub(crate) fn known_name(signal: i32) -> Option<Text> {
-    match usize::try_from(signal).ok().and_then(|index| NAMES.get(index)) {
-        Some(&"") => None,
-        Some(&name) => Some(name.into()),
-        None if REALTIME.contains(&signal) => Some(format!("SIGRT_{}", signal - REALTIME.start()).into()),
-        None => None,
-    }
+    SIGNALS.contains(&signal).then(|| crate::signals::name(signal).into())
 }
 
 /// The name of a signal, or its number.
 pub(crate) fn name(signal: i32) -> Text {
-    known_name(signal).unwrap_or_else(|| signal.to_string().into())
+    crate::signals::name(signal).into()
 }
 
 /// A set of signals as a system call takes it: `[INT TERM]`, or `~[INT]` when most are in it.
@@ -71,7 +30,7 @@ fn set_text(bits: u64) -> String {
     let most = bits.count_ones() >= 64 * 2 / 3;
     let (mut out, shown) = if most { ("~[".to_string(), !bits) } else { ("[".to_string(), bits) };
     let mut separator = "";
-    for signal in (1..=64).filter(|signal| shown & (1 << (signal - 1)) != 0) {
+    for signal in SIGNALS.filter(|signal| shown & (1 << (signal - 1)) != 0) {
         out.push_str(separator);
         out.push_str(name(signal).trim_start_matches("SIG"));
         separator = " ";
