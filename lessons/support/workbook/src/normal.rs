@@ -1,14 +1,17 @@
 //! Comparing two runs of an experiment. A recording keeps the values of a real run; what differs from run to run and
 //! from machine to machine is made alike here, in the comparison, and nowhere else:
 //!
-//! - **ports that the kernel chose** (the first that is heard of them is an answer: of `getsockname`, `accept` …) become
-//!   `PORT1`, `PORT2` …, in the order in which they are first seen, in the trace and wherever the same number stands in the
-//!   printed text, in decimal, or in hexadecimal as in `/proc/net/tcp`. Ports that the program chose stay;
+//! - **ports** above 1024 that stand in an address of the trace become `PORT1`, `PORT2` …, in the order in which they are
+//!   first seen, there and wherever the same number stands in the printed text, in decimal, or in hexadecimal as in
+//!   `/proc/net/tcp`. (No experiment chooses a port of its own up there: all ask for port 0.);
 //! - **process and thread ids** become 1, 2 … in the same way; in printed text after the words `pid`, `process` and `thread`;
 //! - **user and group ids** (`uid=0`) become `ID`: a test may be run by anybody;
 //! - **pointers**, numbers of more than 32 bits in hexadecimal, become `POINTER1` …, and **inodes** (`socket:[4711]`)
 //!   `INODE1` …;
-//! - **times** of the trace are left out, and so are the **kernel's release** and the machine's **architecture**;
+//! - **times** of the trace are left out, durations in the printed text (a number with a point, and a unit: `59.9 s`) become
+//!   `TIME`, and left out are the **kernel's release** and the machine's **architecture**;
+//! - **how a process or a thread is started** (`fork`, `clone`, `clone3`, and with what) is the C library's affair and
+//!   that of its version: it becomes `clone()`;
 //! - **threads**: the lines of each stay in their order, and the threads are put one after another, since which of two
 //!   comes first is the scheduler's affair.
 //!
@@ -16,9 +19,11 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::LazyLock;
 
 use lab::Recording;
 use observer::{Address, Call, Event, Trace, Value, What};
+use regex::Regex;
 
 /// Says where two recordings of one experiment differ, a sentence each; nothing if they agree.
 pub fn differences(recorded: &Recording, fresh: &Recording) -> Vec<String> {
@@ -83,6 +88,8 @@ pub fn normal(recording: &Recording) -> Recording {
     let mut names = Names::default();
     let mut normal = recording.clone();
     if let Some(trace) = &mut normal.trace {
+        // An old kernel, or a container, may not have clone3, and the C library then takes clone.
+        trace.events.retain(|event| event.call().is_none_or(|call| call.name != "clone3" || call.succeeded()));
         names.learn(trace);
         trace.machine.kernel.clear();
         trace.machine.architecture.clear();
@@ -94,9 +101,12 @@ pub fn normal(recording: &Recording) -> Recording {
             *remark = names.rename_text(remark);
         }
     }
-    normal.output = names.rename_text(&normal.output);
+    normal.output = DURATION.replace_all(&names.rename_text(&normal.output), "TIME").into_owned();
     normal
 }
+
+static DURATION: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\b[0-9]+\.[0-9]+ (s|ms|µs)\b").expect("it is a regular expression"));
 
 /// Values in the order in which they are first seen.
 struct Order<T>(HashMap<T, usize>);
@@ -120,7 +130,7 @@ impl<T: Eq + Hash> Order<T> {
 
 #[derive(Default)]
 struct Names {
-    /// Ports that the kernel chose.
+    /// Ports above 1024.
     ports: Order<u16>,
     /// Processes and threads.
     ids: Order<i64>,
@@ -128,30 +138,21 @@ struct Names {
     inodes: Order<String>,
 }
 
-/// The calls that answer with an address.
-const TELL_ADDRESSES: [&str; 7] =
-    ["getsockname", "getpeername", "accept", "accept4", "recvfrom", "recvmsg", "recvmmsg"];
+/// The calls that start a process or a thread.
+const START: [&str; 4] = ["fork", "vfork", "clone", "clone3"];
 
 /// The calls that return a process's id.
 const RETURN_IDS: [&str; 9] = ["fork", "vfork", "clone", "clone3", "wait4", "waitid", "getpid", "gettid", "getppid"];
 
 impl Names {
-    /// Learns which ports are the kernel's, and which processes there are.
+    /// Learns which ports and which processes there are.
     fn learn(&mut self, trace: &Trace) {
-        let mut chosen_by_the_program = Vec::new();
         for event in &trace.events {
             self.ids.number(event.pid.into());
             self.ids.number(event.tid.into());
             let Some(call) = event.call() else { continue };
-            for port in call.args.iter().filter_map(|arg| port(arg.value.as_ref()?)) {
-                if self.ports.get(&port).is_some() || chosen_by_the_program.contains(&port) {
-                    continue;
-                }
-                if TELL_ADDRESSES.contains(&call.name.as_ref()) && port != 0 {
-                    self.ports.number(port);
-                } else {
-                    chosen_by_the_program.push(port);
-                }
+            for port in call.args.iter().filter_map(|arg| port(arg.value.as_ref()?)).filter(|&port| port > 1024) {
+                self.ports.number(port);
             }
             if let Some(id) = returned_id(call) {
                 self.ids.number(id);
@@ -173,6 +174,10 @@ impl Names {
     }
 
     fn rename_call(&mut self, call: &mut Call) {
+        if START.contains(&call.name.as_ref()) {
+            call.name = "clone".into();
+            call.args.clear();
+        }
         for arg in &mut call.args {
             arg.text = self.rename_text(&arg.text).into();
             match &mut arg.value {
@@ -240,7 +245,7 @@ impl Names {
             return Some(format!("INODE{}", self.inodes.number(word.to_string())));
         }
         match before {
-            "pid" | "si_pid" | "tid" | "process" | "thread" => {
+            "pid" | "si_pid" | "process" | "thread" => {
                 return Some(self.ids.number(word.parse().ok()?).to_string());
             }
             "uid" | "gid" | "si_uid" => return Some("ID".to_string()),

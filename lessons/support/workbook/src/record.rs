@@ -203,6 +203,13 @@ fn write(file: &Path, recording: &Recording) -> Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).with_context(context)?;
     }
+    let mut recording = recording.clone();
+    if let Some(trace) = &mut recording.trace {
+        // The version is of interest, and not what the maker of this kernel has added to it.
+        let is_version = |letter: char| letter.is_ascii_digit() || letter == '.';
+        let end = trace.machine.kernel.find(|letter| !is_version(letter)).unwrap_or(trace.machine.kernel.len());
+        trace.machine.kernel.truncate(end);
+    }
     let mut text = Vec::new();
     recording.serialize(&mut serde_json::Serializer::with_formatter(&mut text, LineAnEvent::default()))?;
     text.push(b'\n');
