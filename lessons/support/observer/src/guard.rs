@@ -41,7 +41,6 @@ type Namespace = (u64, u64);
 /// The call as the guard sees it.
 pub(crate) struct Attempt<'a> {
     pub pid: pid_t,
-    pub tid: pid_t,
     pub info: &'static SyscallInfo,
     pub args: &'a [u64; 6],
     pub memory: &'a Memory,

@@ -36,15 +36,13 @@ const OPTIONS: usize = PTRACE_O_TRACESYSGOOD
 pub(crate) const OP_ENTRY: u8 = 1;
 /// A system call returned.
 pub(crate) const OP_EXIT: u8 = 2;
-/// A system call made, seen by the seccomp filter.
-pub(crate) const OP_SECCOMP: u8 = 3;
 
 /// The kernel's `struct ptrace_syscall_info`, with its union as plain words: at an entry the call's number and its six
 /// arguments (and, from a seccomp stop, the filter's value), at an exit the result and whether it is an error.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SyscallStop {
-    /// [`OP_ENTRY`], [`OP_EXIT`] or [`OP_SECCOMP`]; 0 outside a call.
+    /// [`OP_ENTRY`], [`OP_EXIT`], or 3 at a seccomp stop; 0 outside a call.
     pub op: u8,
     reserved: u8,
     flags: u16,

@@ -398,7 +398,7 @@ impl<'a> Tracer<'a> {
         let entered = Instant::now();
         let (refers, of_interest) = self.about(tid, info, &args, &memory);
         let pid = self.pid_of(tid);
-        let guard = self.watchman.objection(&Attempt { pid, tid, info, args: &args, memory: &memory, socket: refers });
+        let guard = self.watchman.objection(&Attempt { pid, info, args: &args, memory: &memory, socket: refers });
         let shown = self.fence.open && of_interest;
         let mut change = None;
         if guard.is_some() {
@@ -422,10 +422,11 @@ impl<'a> Tracer<'a> {
         let call = Ongoing { info, args, entered, pending, socket, change, guard };
         if matches!(info.number, libc::SYS_exit | libc::SYS_exit_group) {
             self.never_returned(tid, pid, call);
-        } else if shown || call.change.is_some() || closes || self.watchman.wants_exit(info) {
-            if let Some(task) = self.tasks.get_mut(&tid) {
-                task.call = Some(call);
-            }
+            return Ok(());
+        }
+        let wants_exit = shown || call.change.is_some() || closes || self.watchman.wants_exit(info);
+        if wants_exit && let Some(task) = self.tasks.get_mut(&tid) {
+            task.call = Some(call);
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The programs that the observer's tests observe, each a sub-command: `children pair`, `children family` …
+//! The programs that the observer's tests observe, each a sub-command: `pair`, `family` …
 //! Each does one thing and makes no call that it need not make, so that tests can count.
 
 use std::ffi::CString;
@@ -544,9 +544,8 @@ fn state() -> io::Result<()> {
         }
         (blocked, ignored)
     };
-    let mut descriptors: Vec<String> = std::fs::read_dir("/proc/self/fd")?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .collect();
+    let mut descriptors: Vec<String> =
+        std::fs::read_dir("/proc/self/fd")?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     descriptors.sort();
     println!("directory {}", std::env::current_dir()?.display());
     println!("variable {}", std::env::var("OBSERVED").unwrap_or_default());
