@@ -1,0 +1,207 @@
+//! How a verdict is told: like a good teacher, and without noise.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::report::CallEnd;
+use crate::sheet::Exercise;
+use crate::verdict::{Evidence, Record, Verdict};
+
+const BOLD: Style = Style::new().bold();
+const WRONG: Style = AnsiColor::Red.on_default().bold();
+const LABEL: Style = AnsiColor::Cyan.on_default();
+const POINTED_AT: Style = AnsiColor::Yellow.on_default().bold();
+
+/// How wide prose may be. The trace's lines are as long as they are.
+const WIDTH: usize = 100;
+/// A longer trace is shown in part: its beginning, its end, and the surroundings of the lines pointed at.
+const LONG: usize = 24;
+/// How many lines are kept at either end, and around a line pointed at.
+const KEPT: usize = 4;
+
+/// Tells a verdict on a check of an exercise; nothing for [`Verdict::Passed`].
+pub(crate) fn tell(exercise: &Exercise, check: &str, verdict: &Verdict, colour: bool) -> String {
+    let id = &exercise.id;
+    match verdict {
+        Verdict::Passed => String::new(),
+        Verdict::NotStarted { unfinished_at: None } => {
+            format!("{id}: not started yet. Write {} in {}", exercise.function(), exercise.file())
+        }
+        Verdict::NotStarted { unfinished_at: Some(at) } => {
+            format!("{id}: not finished yet. {} comes to a todo!() at {at}", exercise.function())
+        }
+        Verdict::Waits { on, because } => format!("{id}: waits for {on}: {because}"),
+        Verdict::NoTracer { because } => format!("{id}: not graded: no tracer here, because {because}"),
+        Verdict::Trouble { what } => {
+            format!("{id}: not graded: the grader itself failed, which says nothing of your function. {what}")
+        }
+        Verdict::Rejected { message, evidence } => {
+            let mut story = Story { text: String::new(), colour };
+            story.rejection(exercise, check, message, evidence.as_ref());
+            story.text
+        }
+    }
+}
+
+struct Story {
+    text: String,
+    colour: bool,
+}
+
+impl Story {
+    fn rejection(&mut self, exercise: &Exercise, check: &str, message: &str, evidence: Option<&Evidence>) {
+        let title = self.painted(WRONG, &exercise.id);
+        self.line(&format!("{title} {check}"));
+        self.line("");
+        for line in wrapped(message, WIDTH - 2) {
+            let line = self.painted(BOLD, &line);
+            self.line(&format!("  {line}"));
+        }
+        self.line("");
+        if let Some(evidence) = evidence {
+            self.evidence(evidence, check);
+            self.line("");
+        }
+        let Some(check) = exercise.check(check) else { return };
+        self.labelled("Expected", &format!("{}.", check.asks));
+        self.labelled("Why", &check.why);
+        self.labelled("Read", &format!("book/{}", check.read.as_ref().unwrap_or(&exercise.read)));
+        self.labelled("Hint", &format!("cargo workbook hint {}", exercise.id));
+    }
+
+    fn evidence(&mut self, evidence: &Evidence, check: &str) {
+        let record = &*evidence.record;
+        // A check that every exercise has looks at the runs of the others.
+        let when = if record.check == check { String::new() } else { format!(" (in the check {})", record.check) };
+        let called = match record.report.as_ref().map(|report| &report.calls).and_then(|calls| calls.last()) {
+            Some(call) => call.label.clone(),
+            None => "the call".to_string(),
+        };
+        let lines: Vec<String> = lines_of(record);
+        if lines.is_empty() {
+            self.line(&format!("  Of {called}{when} the kernel saw nothing: no socket call was made."));
+        } else {
+            self.line(&format!("  What the kernel saw of {called}{when}:"));
+            self.trace(&lines, &evidence.marks);
+        }
+        if let Some(CallEnd::Returned(value)) =
+            record.report.as_ref().and_then(|report| report.calls.last()).map(|call| &call.end)
+        {
+            self.line(&format!("  It returned {value}."));
+        }
+        self.printed(&record.printed);
+    }
+
+    fn trace(&mut self, lines: &[String], marks: &[usize]) {
+        let mut skipped = 0;
+        for (at, line) in lines.iter().enumerate() {
+            let near = |mark: &usize| at + KEPT >= *mark && at <= mark + KEPT;
+            let shown = lines.len() <= LONG || at < KEPT || at + KEPT >= lines.len() || marks.iter().any(near);
+            if !shown {
+                skipped += 1;
+                continue;
+            }
+            if skipped > 0 {
+                self.line(&format!("      … {skipped} more lines …"));
+                skipped = 0;
+            }
+            if marks.contains(&at) {
+                let line = self.painted(POINTED_AT, &format!("> {line}"));
+                self.line(&format!("    {line}"));
+            } else {
+                self.line(&format!("      {line}"));
+            }
+        }
+    }
+
+    /// What the function printed: a student looks for the words of a `dbg!`.
+    fn printed(&mut self, printed: &str) {
+        const MOST_LINES: usize = 10;
+        const MOST_CHARS: usize = 160;
+        let lines: Vec<&str> = printed.trim_end().lines().collect();
+        if lines.is_empty() {
+            return;
+        }
+        self.line("  It printed:");
+        let hidden = lines.len().saturating_sub(MOST_LINES);
+        if hidden > 0 {
+            self.line(&format!("      … {hidden} more lines …"));
+        }
+        for line in &lines[hidden..] {
+            let line: String = line.chars().map(|char| if char.is_control() { '·' } else { char }).collect();
+            match line.char_indices().nth(MOST_CHARS) {
+                Some((end, _)) => self.line(&format!("      {}…", &line[..end])),
+                None => self.line(&format!("      {line}")),
+            }
+        }
+    }
+
+    fn labelled(&mut self, label: &str, text: &str) {
+        const COLUMN: usize = 10;
+        let mut label = self.padded(LABEL, &format!("{label}:"), COLUMN);
+        for line in wrapped(text, WIDTH - 2 - COLUMN) {
+            self.line(&format!("  {label}{line}"));
+            label = " ".repeat(COLUMN);
+        }
+    }
+
+    fn padded(&self, style: Style, text: &str, width: usize) -> String {
+        let spaces = " ".repeat(width.saturating_sub(text.chars().count()));
+        format!("{}{spaces}", self.painted(style, text))
+    }
+
+    fn painted(&self, style: Style, text: &str) -> String {
+        if self.colour { format!("{style}{text}{style:#}") } else { text.to_string() }
+    }
+
+    fn line(&mut self, line: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.text, "{line}");
+    }
+}
+
+/// The trace as lines; where more than one thread is in it, each line says which.
+fn lines_of(record: &Record) -> Vec<String> {
+    let mut threads: Vec<i32> = Vec::new();
+    for event in &record.trace.events {
+        if !threads.contains(&event.tid) {
+            threads.push(event.tid);
+        }
+    }
+    let events = record.trace.events.iter();
+    let lines = events.map(|event| match threads.iter().position(|thread| *thread == event.tid) {
+        Some(number) if threads.len() > 1 => format!("[thread {}] {}", number + 1, event.line()),
+        _ => event.line(),
+    });
+    lines.collect()
+}
+
+/// Breaks prose at spaces.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn prose_is_broken_at_spaces_and_nowhere_else() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("a-very-long-word and", 7), ["a-very-long-word", "and"]);
+        assert_eq!(wrapped("", 7), [""]);
+    }
+}
