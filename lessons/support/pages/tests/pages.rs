@@ -1,0 +1,310 @@
+//! Chapters of a small project, expanded.
+
+use std::fs;
+use std::path::Path;
+
+use mdbook_preprocessor::book::{Book, BookItem, Chapter};
+use mdbook_preprocessor::config::Config;
+use mdbook_preprocessor::{Preprocessor, PreprocessorContext};
+use pages::Pages;
+use tempfile::TempDir;
+
+/// A project with one lesson, one recording and one exercise.
+struct Project {
+    folder: TempDir,
+}
+
+impl Project {
+    fn new() -> Project {
+        let project = Project { folder: tempfile::tempdir().expect("a folder for the project") };
+        project.write(
+            "lessons/bind/src/main.rs",
+            "fn main() {}\n\n/// Asks twice.\nfn port_in_use() {\n    ask();\n}\n\nfn nix_form() {}\n",
+        );
+        project.write("lessons/bind/src/bind.py", "import socket\n");
+        project.write("book/traces/bind/port-in-use.json", &recording("port-in-use"));
+        project.write(
+            "lessons/bind/exercises.toml",
+            r##"
+                [[exercise]]
+                id = "bind/any-port"
+                title = "A port"
+                stars = 1
+                signature = "pub fn bind_any_port() -> Result<(OwnedFd, u16), Errno>"
+                task = "Bind."
+                hints = ["one", "two", "three"]
+                read = "bind.md#port-0"
+                [[exercise.check]]
+                name = "never_zero"
+                asks = "the port is not 0"
+                message = "It is 0."
+                why = "0 is a wish."
+            "##,
+        );
+        project
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("it has a folder")).expect("its folder is made");
+        fs::write(path, text).expect("it is written");
+    }
+
+    /// Expands chapters given as (file, text), and returns their texts.
+    fn expand(&self, chapters: &[(&str, &str)]) -> Result<Vec<String>, String> {
+        let item = |&(path, text): &(&str, &str)| {
+            self.write(&format!("book/{path}"), text);
+            BookItem::Chapter(Chapter::new(path, text.to_string(), path, vec![]))
+        };
+        let mut config = Config::default();
+        config.book.src = "book".into();
+        let context = PreprocessorContext::new(self.folder.path().to_path_buf(), config, "html".to_string());
+        let book = Book::new_with_items(chapters.iter().map(item).collect());
+        let book = Pages.run(&context, book).map_err(|error| format!("{error:#}"))?;
+        Ok(book.chapters().map(|chapter| chapter.content.clone()).collect())
+    }
+
+    /// Expands one chapter, `bind.md`.
+    fn page(&self, text: &str) -> Result<String, String> {
+        self.expand(&[("bind.md", text)]).map(|mut pages| pages.remove(0))
+    }
+
+    /// What is wrong with one chapter.
+    #[track_caller]
+    fn fault(&self, text: &str) -> String {
+        match self.page(text) {
+            Ok(page) => panic!("nothing is wrong, it says, and gives\n{page}"),
+            Err(fault) => fault,
+        }
+    }
+}
+
+/// A recording of two calls.
+fn recording(experiment: &str) -> String {
+    let call = |name: &str, result: serde_json::Value| {
+        serde_json::json!({
+            "pid": 7, "tid": 7, "at_us": 0, "took_us": 1, "event": "call",
+            "name": name, "args": [{"name": "sockfd", "text": "3"}], "outcome": result, "socket": 1,
+        })
+    };
+    serde_json::json!({
+        "lesson": "bind", "experiment": experiment, "shows": "Shows it.", "notice": "Notice it.", "output": "", "outcome": 0,
+        "trace": {
+            "machine": {"kernel": "6.18.1", "architecture": "x86_64"},
+            "events": [
+                call("listen", serde_json::json!({"value": 0, "text": "0"})),
+                call("bind", serde_json::json!({"value": -1, "errno": "EINVAL", "text": "-1 EINVAL (Invalid argument)"})),
+            ],
+            "ending": {"how": "exited", "status": 0},
+        },
+    })
+    .to_string()
+}
+
+const RUN: &str = "[Two](traces/bind/port-in-use.json)";
+
+#[test]
+fn links_by_themselves_become_what_they_name() {
+    let text = format!(
+        "# bind\n\n{RUN}\n\n[The code](../lessons/bind/src/main.rs#port_in_use)\n\n\
+         [Exercise](../lessons/bind/exercises.toml#any-port)\n\n\
+         > **Predict:** What?\n> - [ ] a :: no\n> - [x] b :: yes\n>\n> Because.\n\nThe end.\n"
+    );
+    let page = Project::new().page(&text).expect("nothing is missing");
+    for part in [
+        "# bind\n\n<section class=\"trace\" id=\"bind/port-in-use\"",
+        "<p class=\"title\">Two</p>",
+        "<figure class=\"code\" id=\"lessons/bind/src/main.rs:port_in_use\">",
+        "```rust\n/// Asks twice.\nfn port_in_use() {\n    ask();\n}\n```",
+        "<section class=\"exercise\" id=\"bind/any-port\"",
+        "[Where the book explains it](bind.md#port-0)",
+        "<form class=\"predict\"",
+        "name=\"bind-1\"",
+        "\n\nThe end.\n",
+    ] {
+        assert!(page.contains(part), "{part}\nis not in\n{page}");
+    }
+}
+
+#[test]
+fn code_links_in_one_paragraph_are_spellings_of_the_same() {
+    let text = "[Python](../lessons/bind/src/bind.py)\n[nix](../lessons/bind/src/main.rs#nix_form)\n";
+    let page = Project::new().page(text).expect("nothing is missing");
+    assert!(page.starts_with("<div class=\"spellings\">"), "{page}");
+    assert_eq!(page.matches("<figure").count(), 2, "{page}");
+}
+
+#[test]
+fn running_text_quotes_and_leads_to_the_page_that_shows() {
+    let text = "It says [errno](traces/bind/port-in-use.json#2), see [the *run*](traces/bind/port-in-use.json), \
+                [the first call](traces/bind/port-in-use.json@1), [this](../lessons/bind/exercises.toml#any-port) and \
+                [that](../lessons/bind/src/main.rs#nix_form).\n";
+    let shows = format!("{RUN}\n\n[Exercise](../lessons/bind/exercises.toml#any-port)\n");
+    let book = Project::new();
+    let pages = book.expand(&[("errno.md", text), ("bind.md", &shows)]).expect("nothing is missing");
+    assert_eq!(
+        pages[0],
+        "It says [<code>EINVAL</code>](bind.md#bind/port-in-use@2), see [the *run*](bind.md#bind/port-in-use), \
+         [the first call](bind.md#bind/port-in-use@1), [this](bind.md#bind/any-port) and that.\n"
+    );
+    // On a page that shows it, the link stays there; from a folder below, it leads up.
+    let pages = book.expand(&[("more/errno.md", "see [it](../traces/bind/port-in-use.json)"), ("bind.md", RUN)]);
+    assert_eq!(pages.expect("nothing is missing")[0], "see [it](../bind.md#bind/port-in-use)");
+    let page = book.page(&format!("{RUN}\n\nsee [it](traces/bind/port-in-use.json)")).expect("nothing is missing");
+    assert!(page.contains("see [it](#bind/port-in-use)"), "{page}");
+}
+
+#[test]
+fn a_run_shown_on_two_pages_is_looked_up_on_its_own() {
+    let pages = Project::new()
+        .expand(&[("introduction.md", RUN), ("bind.md", RUN), ("errno.md", "see [it](traces/bind/port-in-use.json)")])
+        .expect("two pages may show it");
+    assert_eq!(pages[2], "see [it](bind.md#bind/port-in-use)");
+}
+
+#[test]
+fn lines_of_a_run_may_be_shown_again() {
+    let page = Project::new().page(&format!("{RUN}\n\n[Again](traces/bind/port-in-use.json#2)\n"));
+    let page = page.expect("nothing is missing");
+    assert!(page.contains("<ol start=\"2\">"), "{page}");
+    assert!(page.contains("Line 2 of <a href=\"#bind/port-in-use@2\">bind/port-in-use</a>"), "{page}");
+}
+
+#[test]
+fn what_is_missing_stops_the_build_and_is_named_with_its_line() {
+    let book = Project::new();
+    let fault = book.fault("# a\n\n[x](traces/bind/nothing.json)\n");
+    assert!(fault.contains("book/bind.md:3: there is no recording bind/nothing"), "{fault}");
+    assert!(fault.contains("cargo workbook record bind/nothing"), "{fault}");
+
+    let fault = book.fault(&format!("{RUN}\n\nsee [errno](traces/bind/port-in-use.json#7)\n"));
+    assert!(fault.contains("book/bind.md:3: there is no step 7: the trace has 2 lines"), "{fault}");
+
+    let fault = book.fault(&format!("{RUN}\n\nsee [errno](traces/bind/port-in-use.json#1)\n"));
+    assert!(fault.contains("step 1 of bind/port-in-use did not fail: it says `0`"), "{fault}");
+
+    let fault = book.fault("see [it](traces/bind/port-in-use.json)\n");
+    assert!(fault.contains("no page shows the recording bind/port-in-use"), "{fault}");
+
+    let fault = book.fault(&format!("{RUN}\n\n{RUN}\n"));
+    assert!(fault.contains("book/bind.md:3: this page shows bind/port-in-use already"), "{fault}");
+
+    let fault = book.fault("[x](../lessons/bind/src/main.rs#port_in_us)\n");
+    assert!(fault.contains("book/bind.md:1: no item `port_in_us` in lessons/bind/src/main.rs: it has"), "{fault}");
+
+    let fault = book.fault("[x](../lessons/bind/src/nothing.rs)\n");
+    assert!(fault.contains("lessons/bind/src/nothing.rs does not exist"), "{fault}");
+
+    let fault = book.fault("[x](../../elsewhere.rs)\n");
+    assert!(fault.contains("leads out of the project"), "{fault}");
+
+    let fault = book.fault("[x](../lessons/bind/exercises.toml#port)\n");
+    assert!(fault.contains("no exercise `port` in ../lessons/bind/exercises.toml: it has any-port"), "{fault}");
+
+    let fault = book.fault("[x](../lessons/bind/exercises.toml)\n");
+    assert!(fault.contains("which exercise? Add one of its names"), "{fault}");
+
+    let fault = book.fault("see [x](../lessons/bind/exercises.toml#any-port)\n");
+    assert!(fault.contains("no page shows the exercise bind/any-port"), "{fault}");
+
+    let fault = book.fault("a\n\n> **Predict:** What?\n> - [x] a :: b\n>\n> c\n");
+    assert!(fault.contains("book/bind.md:3: this prediction has only one choice"), "{fault}");
+
+    let fault = book.fault("a\n\n- [ ] a\n");
+    assert!(fault.contains("book/bind.md:3: a list with boxes"), "{fault}");
+}
+
+#[test]
+fn broken_files_are_named() {
+    let book = Project::new();
+    book.write("book/traces/bind/broken.json", "{}");
+    let fault = book.fault("[x](traces/bind/broken.json)\n");
+    assert!(fault.contains("traces/bind/broken.json is not a recording"), "{fault}");
+
+    book.write("book/traces/bind/moved.json", &recording("port-in-use"));
+    let fault = book.fault("[x](traces/bind/moved.json)\n");
+    assert!(fault.contains("traces/bind/moved.json holds a recording of bind/port-in-use"), "{fault}");
+
+    book.write("lessons/bind/exercises.toml", "[[exercise]]\n");
+    let fault = book.fault("[x](../lessons/bind/exercises.toml#any-port)\n");
+    assert!(fault.contains("../lessons/bind/exercises.toml: "), "{fault}");
+}
+
+#[test]
+fn all_faults_of_the_book_are_reported_at_once() {
+    let fault = Project::new()
+        .expand(&[("a.md", "[x](traces/bind/one.json)\n\n[x](traces/bind/two.json)\n"), ("b.md", "[x](../x.rs)\n")])
+        .expect_err("three things are missing");
+    for part in ["book/a.md:1: ", "book/a.md:3: ", "book/b.md:1: "] {
+        assert!(fault.contains(part), "{part} is not in\n{fault}");
+    }
+}
+
+/// `links` has filled in the includes by then, so the chapter's text is longer than its file.
+#[test]
+fn faults_are_reported_with_the_line_of_the_file() {
+    let book = Project::new();
+    book.write("book/bind.md", "# a\n{{#include x.svg}}\n\n[x](traces/bind/no.json)\n");
+    let mut chapter = Chapter::new("a", "# a\n<svg>\n</svg>\n\n[x](traces/bind/no.json)\n".into(), "bind.md", vec![]);
+    chapter.source_path = Some("bind.md".into());
+    let mut config = Config::default();
+    config.book.src = "book".into();
+    let context = PreprocessorContext::new(book.folder.path().to_path_buf(), config, "html".to_string());
+    let fault = Pages.run(&context, Book::new_with_items(vec![BookItem::Chapter(chapter)])).expect_err("it is missing");
+    assert!(format!("{fault:#}").contains("book/bind.md:4: "), "{fault:#}");
+}
+
+/// The command that `mdbook build` starts, with what mdBook sends to it.
+#[test]
+fn the_command_speaks_mdbooks_protocol() {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let command = env!("CARGO_BIN_EXE_pages");
+    let status =
+        |renderer: &str| Command::new(command).args(["supports", renderer]).status().expect("it starts").code();
+    assert_eq!((status("html"), status("epub")), (Some(0), Some(1)));
+
+    let book = Project::new();
+    let run = |text: &str| {
+        let chapter = Chapter::new("bind", text.into(), "bind.md", vec![]);
+        let context = serde_json::json!({
+            "root": book.folder.path(), "config": {"book": {"src": "book"}}, "renderer": "html", "mdbook_version": "0.5.4",
+        });
+        let input = serde_json::json!([context, Book::new_with_items(vec![BookItem::Chapter(chapter)])]);
+        let mut child = Command::new(command)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        child.stdin.take().expect("it reads").write_all(input.to_string().as_bytes()).expect("it reads all");
+        child.wait_with_output().expect("it ends")
+    };
+    let output = run(RUN);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let expanded: Book = serde_json::from_slice(&output.stdout).expect("it prints a book");
+    let first = expanded.chapters().next().expect("with its chapter");
+    assert!(first.content.contains("<section class=\"trace\""), "{}", first.content);
+
+    let output = run("[x](traces/bind/no.json)");
+    assert_eq!(output.status.code(), Some(1));
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(complaint.contains("book/bind.md:1: there is no recording bind/no"), "{complaint}");
+}
+
+/// The book's own configuration names this preprocessor, after the includes.
+#[test]
+fn the_book_calls_this_preprocessor() {
+    #[derive(serde::Deserialize)]
+    struct Table {
+        command: String,
+        after: Vec<String>,
+    }
+    let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../book.toml");
+    let config = Config::from_disk(book).expect("book.toml can be read");
+    let table: Option<Table> = config.get("preprocessor.pages").expect("it has the right form");
+    let table = table.expect("book.toml has a table [preprocessor.pages]");
+    assert_eq!(Pages.name(), "pages");
+    assert_eq!(table.after, ["links"]);
+    assert_eq!(table.command, "cargo run -q -p pages --");
+}
