@@ -11,8 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lab::{Expected, Experiment, Lack, Lesson, Stop, calls, cannot, prints};
+use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, accept, bind, connect, getsockname, listen, setsockopt,
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, accept4, bind, connect, getsockname, listen, setsockopt,
     socket, sockopt,
 };
 use nix::unistd::close;
@@ -653,66 +654,30 @@ fn print_time_wait(address: libc::sockaddr_in) -> Result<(), Stop> {
 }
 
 fn old_server_without() -> Result<(), Stop> {
-    let mut address = loopback(0);
-    let mut length = LENGTH;
-
-    // The old server, without SO_REUSEADDR.
-    // SAFETY: socket takes three numbers and no pointer.
-    let old = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
-    if old == -1 {
-        return Err(Stop::failed("socket"));
-    }
-    // SAFETY: `address` is a sockaddr_in, LENGTH bytes long, and bind only reads it.
-    if unsafe { libc::bind(old, (&raw const address).cast(), LENGTH) } == -1 {
-        return Err(Stop::failed("bind"));
-    }
-    // SAFETY: `address` has room for `length` bytes, and both are ours to be written to.
-    if unsafe { libc::getsockname(old, (&raw mut address).cast(), &raw mut length) } == -1 {
-        return Err(Stop::failed("getsockname"));
-    }
-    // SAFETY: listen takes two numbers and no pointer.
-    if unsafe { libc::listen(old, 5) } == -1 {
-        return Err(Stop::failed("listen"));
-    }
+    // The old server, without SO_REUSEADDR: the calls of `time_wait`, here with nix.
+    let old = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    bind(old.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0))?;
+    let address: SockaddrIn = getsockname(old.as_raw_fd())?;
+    listen(&old, Backlog::new(5)?)?;
 
     // A client comes and goes; the server closes first.
-    // SAFETY: socket takes three numbers and no pointer.
-    let client = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
-    if client == -1 {
-        return Err(Stop::failed("socket"));
-    }
-    // SAFETY: `address` is a sockaddr_in, LENGTH bytes long, and connect only reads it.
-    if unsafe { libc::connect(client, (&raw const address).cast(), LENGTH) } == -1 {
-        return Err(Stop::failed("connect"));
-    }
-    // SAFETY: with two null pointers accept4 does not say who the client is, and writes nothing.
-    let connection = unsafe { libc::accept4(old, std::ptr::null_mut(), std::ptr::null_mut(), libc::SOCK_CLOEXEC) };
-    if connection == -1 {
-        return Err(Stop::failed("accept4"));
-    }
-    for fd in [connection, client, old] {
-        // SAFETY: `fd` is ours, and is not used after this line.
-        if unsafe { libc::close(fd) } == -1 {
-            return Err(Stop::failed("close"));
-        }
-    }
+    let client = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    connect(client.as_raw_fd(), &address)?;
+    let connection = accept4(old.as_raw_fd(), SockFlag::SOCK_CLOEXEC)?;
+    close(connection)?;
+    close(client)?;
+    close(old)?;
 
     // The new server, with SO_REUSEADDR.
-    // SAFETY: socket takes three numbers and no pointer.
-    let new = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
-    if new == -1 {
-        return Err(Stop::failed("socket"));
+    let new = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    setsockopt(&new, sockopt::ReuseAddr, &true)?;
+    let bound = bind(new.as_raw_fd(), &address);
+    close(new)?;
+    match bound {
+        Ok(()) => Err(Stop::unexpected("the old server's flag did not count")),
+        Err(Errno::EADDRINUSE) => Ok(()),
+        Err(errno) => Err(errno.into()),
     }
-    let on: libc::c_int = 1;
-    // SAFETY: `on` is an int, INT bytes long, and setsockopt only reads it.
-    if unsafe { libc::setsockopt(new, libc::SOL_SOCKET, libc::SO_REUSEADDR, (&raw const on).cast(), INT) } == -1 {
-        return Err(Stop::failed("setsockopt"));
-    }
-    // SAFETY: as for the first bind.
-    if unsafe { libc::bind(new, (&raw const address).cast(), LENGTH) } == 0 {
-        return Err(Stop::unexpected("the old server's flag did not count"));
-    }
-    Ok(())
 }
 
 /// How the old server's life ended.
@@ -752,7 +717,7 @@ fn restart(old_server: OldServer, old_flag: bool, new_flag: bool) -> Result<&'st
 
     let client = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
     connect(client.as_raw_fd(), &address)?;
-    let connection = accept(old.as_raw_fd())?;
+    let connection = accept4(old.as_raw_fd(), SockFlag::SOCK_CLOEXEC)?;
 
     let (old, client) = (old.into_raw_fd(), client.into_raw_fd());
     let (closed, open): (&[RawFd], &[RawFd]) = match old_server {
@@ -774,7 +739,7 @@ fn restart(old_server: OldServer, old_flag: bool, new_flag: bool) -> Result<&'st
     open.iter().chain([&new.into_raw_fd()]).try_for_each(|&fd| close(fd))?;
     match bound {
         Ok(()) => Ok("works"),
-        Err(nix::errno::Errno::EADDRINUSE) => Ok("EADDRINUSE"),
+        Err(Errno::EADDRINUSE) => Ok("EADDRINUSE"),
         Err(errno) => Err(errno.into()),
     }
 }
@@ -799,7 +764,7 @@ fn ephemeral_ports() -> Result<(), Stop> {
         connect(client.as_raw_fd(), &address)?;
         connected_odd += getsockname::<SockaddrIn>(client.as_raw_fd())?.port() % 2;
 
-        let connection = accept(server.as_raw_fd())?;
+        let connection = accept4(server.as_raw_fd(), SockFlag::SOCK_CLOEXEC)?;
         close(connection)?;
         close(client)?;
         close(bound)?;
@@ -918,6 +883,7 @@ fn below_1024() -> Result<(), Stop> {
     }
 
     let on: libc::c_int = 1;
+    let mut granted = Vec::new();
     for port in [80, 1023, 1024] {
         // SAFETY: socket takes three numbers and no pointer.
         let fd = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
@@ -931,14 +897,14 @@ fn below_1024() -> Result<(), Stop> {
         }
         let address = loopback(port);
         // SAFETY: `address` is a sockaddr_in, LENGTH bytes long, and bind only reads it.
-        if unsafe { libc::bind(fd, (&raw const address).cast(), LENGTH) } == -1 {
-            continue; // The trace says why.
+        if unsafe { libc::bind(fd, (&raw const address).cast(), LENGTH) } == 0 {
+            granted.push(port);
         }
     }
 
     let start = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start")
         .map_err(|error| Stop::unexpected(format!("ip_unprivileged_port_start cannot be read: {error}")))?;
-    println!("net.ipv4.ip_unprivileged_port_start = {}", start.trim());
+    println!("granted: {granted:?}; net.ipv4.ip_unprivileged_port_start = {}", start.trim());
     Ok(())
 }
 
@@ -976,8 +942,12 @@ fn wildcard() -> Result<(), Stop> {
         }
         let address = loopback(u16::from_be(address.sin_port));
         // SAFETY: as for the first bind.
-        if unsafe { libc::bind(narrow, (&raw const address).cast(), LENGTH) } == -1 {
-            continue; // The trace says why.
+        let bound = unsafe { libc::bind(narrow, (&raw const address).cast(), LENGTH) };
+        match (reuse, bound) {
+            (0, 0) => return Err(Stop::unexpected("0.0.0.0 was not in the way of 127.0.0.1")),
+            (0, _) => continue,
+            (_, 0) => {}
+            (_, _) => return Err(Stop::failed("bind")),
         }
 
         // SAFETY: listen takes two numbers and no pointer.
