@@ -1,0 +1,58 @@
+//! The corpus: a program that makes every system call that the observer decodes, in all the ways that print differently:
+//! good and failing, with every family, flag and option, with bad pointers in every pointer argument, interrupted, and
+//! never finished. It is run under `strace` and under the observer, and their lines are compared (`tests/strace.rs`).
+//!
+//! `corpus` runs all themes, `corpus addresses polling` some of them, `corpus --list` names them. Nothing is printed: what
+//! counts is what the kernel is asked. Traffic stays on unix sockets and the loopback interface.
+//!
+//! What it does must not depend on anything but itself: the order of two threads' calls is not compared, but the order of
+//! one thread's is, so nobody polls, and who waits for another waits in a call that is not traced.
+
+mod addresses;
+mod bad_pointers;
+mod buffers;
+mod files;
+mod machine;
+mod messages;
+mod options;
+mod polling;
+mod process;
+mod signals;
+mod sockets;
+
+use std::process::ExitCode;
+
+/// A theme: its name and what it does.
+const THEMES: &[(&str, fn())] = &[
+    ("sockets", sockets::play),
+    ("addresses", addresses::play),
+    ("options", options::play),
+    ("buffers", buffers::play),
+    ("messages", messages::play),
+    ("polling", polling::play),
+    ("files", files::play),
+    ("bad-pointers", bad_pointers::play),
+    ("process", process::play),
+    ("signals", signals::play),
+];
+
+fn main() -> ExitCode {
+    let chosen: Vec<String> = std::env::args().skip(1).collect();
+    if chosen.iter().any(|name| name == "--list") {
+        for (name, _) in THEMES {
+            println!("{name}");
+        }
+        return ExitCode::SUCCESS;
+    }
+    if let Some(unknown) = chosen.iter().find(|name| THEMES.iter().all(|(known, _)| known != name)) {
+        eprintln!("corpus: there is no theme {unknown:?}; --list names them");
+        return ExitCode::from(2);
+    }
+    machine::hold_back_child_signals();
+    for (name, play) in THEMES {
+        if chosen.is_empty() || chosen.iter().any(|wanted| wanted == name) {
+            play();
+        }
+    }
+    ExitCode::SUCCESS
+}
