@@ -121,6 +121,7 @@ pub struct Subject {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     fenced: bool,
+    sockets: bool,
     numbers_vary: bool,
     deadline: Duration,
     skip: Option<fn(&str) -> bool>,
@@ -136,6 +137,7 @@ impl Subject {
             args: Vec::new(),
             env: Vec::new(),
             fenced: false,
+            sockets: false,
             numbers_vary: false,
             deadline: Duration::from_secs(60),
             skip: None,
@@ -157,6 +159,13 @@ impl Subject {
     /// Compares only what lies between the program's two marks ([`fence`]).
     pub fn fenced(mut self) -> Subject {
         self.fenced = true;
+        self
+    }
+
+    /// Compares only what the observer shows of its own accord: of the general calls (read, close …) those on sockets.
+    /// Which those are, `strace` is asked, too (`-y`). For programs that read files whose contents differ from run to run.
+    pub fn sockets(mut self) -> Subject {
+        self.sockets = true;
         self
     }
 
@@ -336,11 +345,10 @@ impl Drop for Directory {
 
 fn run_observer(subject: &Subject) -> Result<Vec<Line>, Failure> {
     let directory = Directory::new().map_err(|error| Failure::Strace(error.to_string()))?;
-    let mut observer = Observer::new(&subject.program)
-        .directory(directory.path())
-        .capture()
-        .any_descriptor()
-        .deadline(subject.deadline);
+    let mut observer = Observer::new(&subject.program).directory(directory.path()).capture().deadline(subject.deadline);
+    if !subject.sockets {
+        observer = observer.any_descriptor();
+    }
     for arg in &subject.args {
         observer = observer.arg(arg);
     }
@@ -371,7 +379,9 @@ fn run_strace(subject: &Subject) -> Result<Vec<Line>, Failure> {
     let output = |name| File::create(beside.path().join(name)).map_err(|error| failure("making a file", error));
     let calls: Vec<&str> = decode::table().iter().map(|info| info.name).collect();
     let mut strace = Command::new("strace")
-        .args(["-f", "-e", &format!("trace={}", calls.join(",")), "-o"])
+        .args(["-f", "-e", &format!("trace={}", calls.join(","))])
+        .args(subject.sockets.then_some("-y"))
+        .arg("-o")
         .arg(&log)
         .arg(&subject.program)
         .args(&subject.args)
@@ -399,12 +409,53 @@ fn run_strace(subject: &Subject) -> Result<Vec<Line>, Failure> {
         return Err(Failure::Strace(format!("it wrote nothing; its last words: {}", stderr.trim())));
     }
     let lines = parse(&String::from_utf8_lossy(&log)).map_err(Failure::Strace)?;
+    let lines = if subject.sockets { on_sockets(lines) } else { lines };
     let lines = if subject.fenced { between_marks(lines) } else { without_marks(lines) };
     Ok(lines.into_iter().filter(|line| is_compared(subject, &line.text)).collect())
 }
 
 fn is_compared(subject: &Subject, text: &str) -> bool {
     !subject.skip.is_some_and(|skip| skip(text))
+}
+
+/// Of the general calls those on sockets (and the marks), without what `strace -y` says of each descriptor.
+fn on_sockets(lines: Vec<Line>) -> Vec<Line> {
+    let is_shown = |text: &str, named: &[&str]| {
+        let name = text.split('(').next().unwrap_or_default();
+        let is_general = decode::table().iter().any(|info| info.name == name && info.scope == decode::Scope::General);
+        let is_a_mark = is_mark(text, fence::BEGIN) || is_mark(text, fence::END);
+        let is_epoll = name.starts_with("epoll_") && name != "epoll_ctl";
+        !is_general || is_a_mark || is_epoll || named.iter().any(|file| file.starts_with("socket:["))
+    };
+    let shown = |line: Line| {
+        let (text, named) = without_names(&line.text);
+        is_shown(&text, &named).then_some(Line { tid: line.tid, text })
+    };
+    lines.into_iter().filter_map(shown).collect()
+}
+
+/// Takes what `-y` adds behind descriptors out of a line: `read(5</proc/stat>, …)` becomes `read(5, …)` and `/proc/stat`.
+fn without_names(text: &str) -> (String, Vec<&str>) {
+    let (mut plain, mut named) = (String::with_capacity(text.len()), Vec::new());
+    let mut in_quotes = false;
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let name = rest.strip_prefix('<').and_then(|after| after.split_once('>'));
+        match name {
+            Some((name, after)) if !in_quotes && plain.ends_with(|before: char| before.is_ascii_digit()) => {
+                named.push(name);
+                rest = after;
+                continue;
+            }
+            _ => {}
+        }
+        let taken = if letter == '\\' && in_quotes { 2 } else { letter.len_utf8() };
+        in_quotes ^= letter == '"';
+        let (part, after) = rest.split_at_checked(taken).unwrap_or((rest, ""));
+        plain.push_str(part);
+        rest = after;
+    }
+    (plain, named)
 }
 
 /// Reads `strace -f -o FILE`'s output: joins the halves of interrupted lines, and takes out the spaces that put the `=`
@@ -765,6 +816,31 @@ mod tests {
         assert_eq!(parse(log), Ok(expected));
         let crooked = parse("982   close(3) = 0\n").expect_err("the = is not in its column");
         assert!(crooked.contains("column 40"), "{crooked}");
+    }
+
+    #[test]
+    fn calls_on_files_are_told_from_those_on_sockets() {
+        let all = lines(&[
+            (1, "socket(AF_INET, SOCK_STREAM, IPPROTO_IP) = 3<socket:[17]>"),
+            (1, "read(4</proc/net/tcp>, \"0<socket:[1]>\", 16) = 13"),
+            (1, "write(3<socket:[17]>, \"a \\\"3<x>\", 6) = 6"),
+            (1, "write(-1, \"#begin\", 6) = -1 EBADF (Bad file descriptor)"),
+            (1, "poll([{fd=3<socket:[17]>, events=POLLIN}], 1, 0) = 0 (Timeout)"),
+            (1, "epoll_wait(5<anon_inode:[eventpoll]>, [], 8, 0) = 0"),
+            (1, "close(5<anon_inode:[eventpoll]>) = 0"),
+            (1, "read(3<socket:[17]>,  <unfinished ...>) = ?"),
+            (1, "+++ exited with 0 +++"),
+        ]);
+        let expected = lines(&[
+            (1, "socket(AF_INET, SOCK_STREAM, IPPROTO_IP) = 3"),
+            (1, "write(3, \"a \\\"3<x>\", 6) = 6"),
+            (1, "write(-1, \"#begin\", 6) = -1 EBADF (Bad file descriptor)"),
+            (1, "poll([{fd=3, events=POLLIN}], 1, 0) = 0 (Timeout)"),
+            (1, "epoll_wait(5, [], 8, 0) = 0"),
+            (1, "read(3,  <unfinished ...>) = ?"),
+            (1, "+++ exited with 0 +++"),
+        ]);
+        assert_eq!(on_sockets(all), expected);
     }
 
     #[test]
