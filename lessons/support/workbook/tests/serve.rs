@@ -139,9 +139,8 @@ fn nothing_outside_the_book_is_served() {
     }
     // mdBook copies what a link leads to. A link that lies in the built book itself must not be followed out of it.
     let built = fs::read_dir(sample.file("target")).expect("the book is built there");
-    let shelf = built.map(|entry| entry.expect("an entry can be read").path());
-    let shelf =
-        shelf.filter(|path| path.to_string_lossy().contains("book-serve")).next().expect("the served book is there");
+    let mut built = built.map(|entry| entry.expect("an entry can be read").path());
+    let shelf = built.find(|path| path.to_string_lossy().contains("book-serve")).expect("the served book is there");
     std::os::unix::fs::symlink(sample.file("secret.txt"), shelf.join("1/outside.txt")).expect("a link can be made");
     assert_eq!(server.ask("/outside.txt").0, 404);
 }

@@ -1,5 +1,8 @@
 //! A small project of its own for each test, to be broken at will.
 
+// Every file of tests is a program of its own, and none uses all of this.
+#![allow(dead_code)]
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
