@@ -118,7 +118,7 @@ impl<In: Serialize, Out: DeserializeOwned> Setting<'_, In, Out> {
         if let Some(what) = record.report.as_ref().and_then(|report| report.trouble.as_ref()) {
             return Err(Fault::trouble(what.clone()));
         }
-        if record.report.is_none() && !record.begun {
+        if record.report.is_none() && record.called.is_none() {
             let ending = &record.trace.ending;
             let printed = record.printed.trim();
             return Err(Fault::trouble(format!("its child came to an end before the call ({ending:?}) {printed}")));
@@ -149,6 +149,7 @@ impl<In: Serialize, Out: DeserializeOwned> Setting<'_, In, Out> {
         std::fs::write(scratch.join(ORDER), serde_json::to_vec(&order).map_err(unreadable)?)?;
         let mut observer = Observer::new("/proc/self/exe")
             .env(STAGE, scratch)
+            .env("RUST_BACKTRACE", "0")
             .directory(self.directory())
             .capture()
             .fenced()
@@ -173,7 +174,7 @@ impl<In: Serialize, Out: DeserializeOwned> Setting<'_, In, Out> {
             check,
             trace: seen.trace,
             report,
-            begun: scratch.join(BEGUN).exists(),
+            called: std::fs::read_to_string(scratch.join(BEGUN)).ok(),
             returned_twice: scratch.join(TWICE).exists(),
             printed: String::from_utf8_lossy(&printed).into_owned(),
             deadline: self.deadline,

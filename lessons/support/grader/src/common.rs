@@ -98,7 +98,8 @@ fn fate(record: &Record) -> Option<String> {
 
 /// How the program came to its end before it could report.
 fn death(record: &Record) -> String {
-    let last_words = record.printed.trim_end().lines().next_back().unwrap_or_default();
+    let words = |line: &&str| !line.trim().is_empty() && !line.starts_with("note: run with `RUST_BACKTRACE");
+    let last_words = record.printed.lines().rfind(words).unwrap_or_default();
     let quoted = if last_words.is_empty() { String::new() } else { format!(" (it printed: {last_words})") };
     match &record.trace.ending {
         Ending::Exited { status } => format!("it ended the whole program, with exit status {status}{quoted}"),

@@ -19,6 +19,9 @@ pub(crate) fn put_up() -> io::Result<()> {
     if unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) } == libc::SIG_ERR {
         return Err(io::Error::last_os_error());
     }
+    // What a function's own children leave behind becomes a child of this process, and so does not go unseen.
+    // SAFETY: this prctl takes a number; where it is refused, orphans go to init as always.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
     forbid_signals()
 }
 

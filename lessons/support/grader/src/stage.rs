@@ -44,7 +44,7 @@ impl Stage {
         T: Debug + Descriptors + 'static,
     {
         let label = label.into();
-        let mark = std::fs::write(self.scratch.join(BEGUN), "");
+        let mark = std::fs::write(self.scratch.join(BEGUN), &label);
         if let Err(error) = mark {
             self.give_up(format!("cannot write to {}: {error}", self.scratch.display()));
         }

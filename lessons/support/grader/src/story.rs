@@ -74,10 +74,7 @@ impl Story {
         let record = &*evidence.record;
         // A check that every exercise has looks at the runs of the others.
         let when = if record.check == check { String::new() } else { format!(" (in the check {})", record.check) };
-        let called = match record.report.as_ref().map(|report| &report.calls).and_then(|calls| calls.last()) {
-            Some(call) => call.label.clone(),
-            None => "the call".to_string(),
-        };
+        let called = record.called.as_deref().unwrap_or("the call");
         let lines: Vec<String> = lines_of(record);
         if lines.is_empty() {
             self.line(&format!("  Of {called}{when} the kernel saw nothing: no socket call was made."));

@@ -161,8 +161,8 @@ pub(crate) struct Record {
     pub trace: Trace,
     /// What the child reported; `None` if it did not live to report.
     pub report: Option<Report>,
-    /// Whether the child came as far as calling the function.
-    pub begun: bool,
+    /// The function's (last) call, as a reader would write it; `None` if the child did not come that far.
+    pub called: Option<String>,
     /// Whether the function returned in a process that it had forked, too.
     pub returned_twice: bool,
     /// What it printed on standard output and standard error.
