@@ -40,6 +40,23 @@ pub(crate) fn escape_for_markdown(text: &str) -> String {
     escaped
 }
 
+/// A sentence written for a terminal, with the quotes and apostrophes of a book.
+pub(crate) fn typographic(text: &str) -> String {
+    let mut before = ' ';
+    let mut set = |character: char| {
+        let opens = before.is_whitespace() || before == '(';
+        before = character;
+        match character {
+            '"' if opens => '“',
+            '"' => '”',
+            '\'' if opens => '‘',
+            '\'' => '’',
+            _ => character,
+        }
+    };
+    text.chars().map(&mut set).collect()
+}
+
 /// One paragraph of Markdown as HTML, without the `<p>` around it.
 pub(crate) fn inline(markdown: &str) -> String {
     let events = parser(markdown)
@@ -62,6 +79,11 @@ mod tests {
         assert_eq!(escape(r#"a <b> & "c""#), "a &lt;b&gt; &amp; &quot;c&quot;");
         assert_eq!(escape_lines("a\n\nb"), "a&#10;&#10;b");
         assert_eq!(escape_for_markdown("A|b_c"), "A&#124;b&#95;c");
+    }
+
+    #[test]
+    fn quotes_are_those_of_a_book() {
+        assert_eq!(typographic("the \"first\" one's (\"it\")"), "the “first” one’s (“it”)");
     }
 
     #[test]

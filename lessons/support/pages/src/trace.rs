@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use lab::{End, Recording, Stop};
 use observer::{Call, Ending, Event, Outcome, Trace, What};
 
-use crate::html::{escape, escape_for_markdown, escape_lines};
+use crate::html::{escape, escape_for_markdown, escape_lines, typographic};
 
 /// A trace with more lines than this is folded in its middle.
 const LONG: usize = 40;
@@ -23,7 +23,7 @@ pub(crate) fn section(recording: &Recording, title: &str, data: &str) -> String 
          <p class=\"title\">{title}</p>\n<p>{}</p>\n\
          <pre><code class=\"language-sh\">cargo run -p lesson-{} -- {}</code></pre>\n",
         escape(data),
-        escape(&recording.shows),
+        escape(&typographic(&recording.shows)),
         recording.lesson,
         recording.experiment,
     );
@@ -49,7 +49,7 @@ pub(crate) fn section(recording: &Recording, title: &str, data: &str) -> String 
         page += &format!("<p class=\"remark\">It ended early: {}.</p>\n", escape(&why(stop)));
     }
     if !recording.notice.is_empty() {
-        page += &format!("<p class=\"notice\"><b>Notice:</b> {}</p>\n", escape(&recording.notice));
+        page += &format!("<p class=\"notice\"><b>Notice:</b> {}</p>\n", escape(&typographic(&recording.notice)));
     }
     page += &format!(
         "<p class=\"source\">{} <a href=\"{}\">The recording</a></p>\n</section>\n",
@@ -167,7 +167,8 @@ fn line(recording: &Recording, event: &Event, id: Option<&str>, several: bool) -
     } else if call.injected {
         notes += "<span class=\"note\">injected: the observer changed this call</span>";
     }
-    if call.outcome.value.is_none() && call.outcome.errno.is_none() {
+    let never_returned = call.outcome.value.is_none() && call.outcome.errno.is_none();
+    if never_returned && !matches!(call.name.as_ref(), "exit" | "exit_group") {
         notes += "<span class=\"note\">never returned</span>";
     }
     format!(
@@ -269,8 +270,8 @@ fn source(recording: &Recording) -> String {
         let version: Vec<&str> = machine.kernel.split(['.', '-']).take(2).collect();
         format!("Recorded on Linux {}, {}.", escape(&version.join(".")), escape(&machine.architecture))
     });
-    let depends =
-        (!recording.when.is_empty()).then(|| format!("What you see is what happens {}.", escape(&recording.when)));
+    let depends = (!recording.when.is_empty())
+        .then(|| format!("What you see is what happens {}.", escape(&typographic(&recording.when))));
     recorded.into_iter().chain(depends).collect::<Vec<_>>().join(" ")
 }
 
