@@ -1,11 +1,12 @@
 //! `cargo workbook`: see `cargo workbook --help`.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anstream::{eprintln, println};
 use anstyle::{AnsiColor, Style};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
 use workbook::check::{self, Rule};
 use workbook::cli::{Cli, Command, Serve};
@@ -22,13 +23,22 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(cli) {
+    match hear_of_children().and_then(|()| run(cli)) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("{BAD}error{BAD:#}: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whoever started this program may have had it ignore SIGCHLD, and then it could not learn how its children end.
+fn hear_of_children() -> Result<()> {
+    // SAFETY: the default action replaces an ignored one; no handler of ours is involved.
+    if unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) } == libc::SIG_ERR {
+        return Err(io::Error::last_os_error()).context("SIGCHLD cannot be set to its default");
+    }
+    Ok(())
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {

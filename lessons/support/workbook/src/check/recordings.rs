@@ -18,32 +18,59 @@ const TRIES: usize = 3;
 
 pub(super) fn check(project: &Project, programs: &[Program], report: &mut Report) -> Result<()> {
     let mut compared = 0;
+    let mut untraced: Vec<String> = Vec::new();
+    let mut why_untraced = String::new();
     for program in programs {
         for entry in program.catalogue()?.experiments {
-            if experiment(project, program, &entry.name, report)? {
-                compared += 1;
+            let name = format!("{}/{}", program.lesson, entry.name);
+            match experiment(project, program, &entry.name, report)? {
+                Done::Compared => compared += 1,
+                Done::OtherOutcome { when } => report.notes.push(format!(
+                    "{name}: on this machine it has another of its right outcomes ({when}) than the recording"
+                )),
+                Done::Untraced { why } => {
+                    untraced.push(name);
+                    why_untraced = why;
+                }
+                Done::Found => {}
             }
         }
+    }
+    if !untraced.is_empty() {
+        let names = untraced.join(", ");
+        report.notes.push(format!("of these only the texts were compared: {names}. {why_untraced}"));
     }
     report.looked_at.push(format!("{compared} recordings compared with fresh runs"));
     Ok(())
 }
 
-/// Checks one experiment; true if its recording was compared with a run of the same outcome.
-fn experiment(project: &Project, program: &Program, name: &str, report: &mut Report) -> Result<bool> {
+/// What became of the comparison of one recording.
+enum Done {
+    /// The recording was compared with a run of the same outcome.
+    Compared,
+    /// Only its texts were: on this machine the outcome is another right one.
+    OtherOutcome { when: String },
+    /// Only its texts were: there is no trace, for this reason.
+    Untraced { why: String },
+    /// There was nothing to compare, which is a finding.
+    Found,
+}
+
+/// Checks one experiment.
+fn experiment(project: &Project, program: &Program, name: &str, report: &mut Report) -> Result<Done> {
     let lesson = &program.lesson;
     let file = record::file(project, lesson, name);
     let shown = file.strip_prefix(project.root()).unwrap_or(&file);
     let again = format!("`cargo workbook record {lesson}/{name}`");
     if !file.is_file() {
         report.find(shown, 1, format!("experiment {lesson}/{name} has no recording. Make one: {again}"));
-        return Ok(false);
+        return Ok(Done::Found);
     }
     let recorded = match record::read(&file) {
         Ok(recorded) => recorded,
         Err(error) => {
             report.find(shown, 1, format!("{error:#}. Record it again: {again}"));
-            return Ok(false);
+            return Ok(Done::Found);
         }
     };
     if recorded.lesson != *lesson || recorded.experiment != name {
@@ -53,7 +80,7 @@ fn experiment(project: &Project, program: &Program, name: &str, report: &mut Rep
             1,
             format!("it is a recording of {of}, and not of {lesson}/{name}. Record it again: {again}"),
         );
-        return Ok(false);
+        return Ok(Done::Found);
     }
     let mut differences = Vec::new();
     for _ in 0..TRIES {
@@ -70,35 +97,34 @@ fn experiment(project: &Project, program: &Program, name: &str, report: &mut Rep
                     run.remarks
                 ),
             );
-            return Ok(false);
+            return Ok(Done::Found);
         }
-        let Some(why_not) = why_not_compared(&recorded, fresh, &run.remarks) else {
-            differences = normal::differences(&recorded, fresh);
-            if differences.is_empty() {
-                return Ok(true);
-            }
-            continue;
+        let done = how_compared(&recorded, fresh, &run.remarks);
+        differences = match done {
+            Done::Compared => normal::differences(&recorded, fresh),
+            _ => normal::texts(&recorded, fresh),
         };
-        report.notes.push(format!("{lesson}/{name}: {why_not}"));
-        differences = normal::texts(&recorded, fresh);
-        break;
+        if differences.is_empty() {
+            return Ok(done);
+        }
     }
-    let (Some(first), more) = (differences.first(), differences.len().saturating_sub(1)) else { return Ok(false) };
+    let more = differences.len() - 1;
     let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+    let first = &differences[0];
     report.find(shown, 1, format!("the recording is stale: {first}{more}. If the new run is right, keep it: {again}"));
-    Ok(true)
+    Ok(Done::Compared)
 }
 
-/// Why a run cannot be held against the recording, although it is a right one.
-fn why_not_compared(recorded: &Recording, fresh: &Recording, remarks: &str) -> Option<String> {
+/// What of a right run can be held against the recording.
+fn how_compared(recorded: &Recording, fresh: &Recording, remarks: &str) -> Done {
     if fresh.outcome != recorded.outcome {
         let when = if fresh.when.is_empty() { "on an ordinary machine" } else { &fresh.when };
-        return Some(format!("on this machine it has another of its right outcomes ({when}) than the recording"));
+        return Done::OtherOutcome { when: when.to_string() };
     }
     if recorded.trace.is_some() && fresh.trace.is_none() {
-        return Some(format!("only its texts were compared. {remarks}"));
+        return Done::Untraced { why: remarks.to_string() };
     }
-    None
+    Done::Compared
 }
 
 /// Where an experiment's function stands.
