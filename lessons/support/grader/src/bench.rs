@@ -174,7 +174,7 @@ impl<In: Serialize, Out: DeserializeOwned> Setting<'_, In, Out> {
             check,
             trace: seen.trace,
             report,
-            called: std::fs::read_to_string(scratch.join(BEGUN)).ok(),
+            called: std::fs::read_link(scratch.join(BEGUN)).ok().map(|label| label.to_string_lossy().into_owned()),
             returned_twice: scratch.join(TWICE).exists(),
             printed: String::from_utf8_lossy(&printed).into_owned(),
             deadline: self.deadline,

@@ -101,7 +101,7 @@ fn passes<P>(suite: &Suite<P>, id: &str, colour: bool) -> Result<(), Failed> {
     let mut complaints = Vec::new();
     for (check, verdict) in verdicts(suite, id)? {
         if !matches!(verdict, Verdict::Passed) {
-            complaints.push(tell(suite, id, &check, &verdict, colour));
+            complaints.push(format!("{check} should pass, and says\n\n{}", tell(suite, id, &check, &verdict, colour)));
         }
     }
     report(complaints)
@@ -112,7 +112,7 @@ fn is_stub<P>(suite: &Suite<P>, id: &str, colour: bool) -> Result<(), Failed> {
     let mut complaints = Vec::new();
     for (check, verdict) in &verdicts {
         match verdict {
-            Verdict::NotStarted { .. } => {
+            Verdict::NotStarted { unfinished_at } if unfinished_at.is_none() || !handed_out() => {
                 let line = tell(suite, id, check, verdict, colour);
                 if line.lines().count() != 1 {
                     complaints.push(format!("{check}: a stub deserves one line, and gets\n{line}"));
@@ -133,6 +133,11 @@ fn is_stub<P>(suite: &Suite<P>, id: &str, colour: bool) -> Result<(), Failed> {
         eprintln!("{id} is written already: there is no stub to look at");
     }
     report(complaints)
+}
+
+/// Whether the page is the one that students are handed, and not one that a student works on: so it is where `CI` is `true`.
+fn handed_out() -> bool {
+    std::env::var_os("CI").is_some_and(|ci| ci == "true")
 }
 
 fn is_turned_away<P>(suite: &Suite<P>, wrong: &Wrong<P>, colour: bool) -> Result<(), Failed> {

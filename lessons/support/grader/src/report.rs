@@ -10,7 +10,7 @@ use serde_json::Value;
 pub(crate) const STAGE: &str = "GRADER_STAGE";
 /// What to play, in the scratch directory.
 pub(crate) const ORDER: &str = "order.json";
-/// Made just before the function is called: how it is called.
+/// A symbolic link, made just before the function is called, to how it is called: `bind_any_port()`.
 pub(crate) const BEGUN: &str = "begun";
 /// Made if the function returns in a process that it forked.
 pub(crate) const TWICE: &str = "returned-twice";

@@ -44,10 +44,7 @@ impl Stage {
         T: Debug + Descriptors + 'static,
     {
         let label = label.into();
-        let mark = std::fs::write(self.scratch.join(BEGUN), &label);
-        if let Err(error) = mark {
-            self.give_up(format!("cannot write to {}: {error}", self.scratch.display()));
-        }
+        self.announce(&shortened(&label));
         let before = self.open_descriptors();
         PANIC.take();
         fence::begin();
@@ -120,18 +117,29 @@ impl Stage {
         shield::exit_now(if written.is_ok() { 0 } else { 1 })
     }
 
-    /// Writes the report. If the function left no descriptor free, one of those that it left open is closed first:
-    /// they are in the report already.
+    /// Writes the report. If no descriptor is free for it, all but the standard three are closed first:
+    /// this process has nothing else to do any more.
     fn write_report(&self, part: &Path, text: &[u8]) -> std::io::Result<()> {
         let written = std::fs::write(part, text);
-        let no_descriptor =
-            written.as_ref().is_err_and(|error| error.raw_os_error().is_some_and(|errno| errno == libc::EMFILE));
-        match self.report.opened.last() {
-            Some((descriptor, _)) if no_descriptor => {
-                shield::close(*descriptor);
-                std::fs::write(part, text)
+        if written.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::EMFILE)) {
+            for descriptor in self.open_descriptors().into_keys().filter(|descriptor| *descriptor > 2) {
+                shield::close(descriptor);
             }
-            _ => written,
+            return std::fs::write(part, text);
+        }
+        written
+    }
+
+    /// Tells the parent what is called now, in the name that a symbolic link points to: that needs no descriptor,
+    /// and there may be none.
+    fn announce(&mut self, label: &str) {
+        let mark = self.scratch.join(BEGUN);
+        let announced = match std::fs::remove_file(&mark) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => std::os::unix::fs::symlink(label, &mark),
+        };
+        if let Err(error) = announced {
+            self.give_up(format!("cannot make {}: {error}", mark.display()));
         }
     }
 

@@ -39,7 +39,7 @@ pub(crate) fn tell(exercise: &Exercise, check: &str, verdict: &Verdict, colour: 
         Verdict::Rejected { message, evidence } => {
             let mut story = Story { text: String::new(), colour };
             story.rejection(exercise, check, message, evidence.as_ref());
-            story.text
+            story.text.trim_end().to_string()
         }
     }
 }
@@ -51,8 +51,9 @@ struct Story {
 
 impl Story {
     fn rejection(&mut self, exercise: &Exercise, check: &str, message: &str, evidence: Option<&Evidence>) {
-        let title = self.painted(WRONG, &exercise.id);
-        self.line(&format!("{title} {check}"));
+        // The test's name, with the check's in it, stands above this already.
+        let id = self.painted(WRONG, &exercise.id);
+        self.line(&format!("{id} · {}", exercise.title));
         self.line("");
         for line in wrapped(message, WIDTH - 2) {
             let line = self.painted(BOLD, &line);
