@@ -1,9 +1,11 @@
-//! The book must be true on every machine that it supports. Here one machine plays several: as another user, with IPv6
-//! switched off, with other settings of the network, with private networks or tracing forbidden, and so on. In each, every
-//! experiment must have one of its right outcomes, and where that is the recorded one, the recording must fit.
+//! The book must be true on every machine that it supports. Here one machine plays several: with another user, with IPv6
+//! switched off, with other settings of the network, with private networks or tracing forbidden, and so on. On each, every
+//! experiment must have one of its right outcomes (and, where it is listed here, this one), and where that is the recorded
+//! outcome, the recording must fit.
 //!
-//! What this machine cannot play is said by name (`cargo test -p workbook --test machines -- --nocapture`).
+//! What cannot be played here is listed as ignored, with the reason: only a `main` of its own can do that.
 
+use std::ffi::{CStr, CString};
 use std::fs;
 use std::io;
 use std::mem::{offset_of, size_of};
@@ -11,12 +13,164 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::ptr;
 use std::sync::OnceLock;
 
+use libtest_mimic::{Arguments, Failed, Trial};
 use workbook::programs;
 use workbook::project::Project;
+
+use Step::{BecomeNobody, Deaf, FewDescriptors, LeftOpen, NoNamespaces, NoTracing, OwnNetwork, OwnUsers, Set};
+
+/// A machine, by how it differs from this one.
+struct Machine {
+    name: &'static str,
+    steps: Vec<Step>,
+    /// The experiments that must have another outcome than the recorded one, each with where it says that it has.
+    differ: &'static [(&'static str, &'static str)],
+}
+
+fn machine(name: &'static str, steps: &[Step], differ: &'static [(&'static str, &'static str)]) -> Machine {
+    Machine { name, steps: steps.to_vec(), differ }
+}
+
+/// A machine with a network of its own, where this is set.
+fn network(
+    name: &'static str,
+    settings: &[(&'static str, &'static str)],
+    differ: &'static [(&'static str, &'static str)],
+) -> Machine {
+    let mut steps = if am_root() { vec![OwnNetwork] } else { vec![OwnUsers, OwnNetwork] };
+    steps.extend(settings.iter().map(|(path, value)| Set(path, value)));
+    Machine { name, steps, differ }
+}
+
+impl Machine {
+    /// The same machine, with one more difference.
+    fn and(mut self, name: &'static str, step: Step) -> Machine {
+        self.name = name;
+        self.steps.push(step);
+        self
+    }
+}
+
+/// All that are played.
+fn machines() -> Vec<Machine> {
+    const NO_NETWORKS: &[(&str, &str)] = &[
+        ("bind/full-range", "private networks are forbidden"),
+        ("bind/wildcard", "private networks are forbidden"),
+        ("bind/wildcard-ipv6", "private networks are forbidden"),
+    ];
+    const NO_IPV6: &[(&str, &str)] = &[("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1")];
+    const NO_IPV6_DIFFERS: &[(&str, &str)] = &[("bind/not-in-the-way", "IPv6 is switched off")];
+    vec![
+        machine("as it is", &[], &[]),
+        machine("nobody", &[BecomeNobody], &[]),
+        machine("root of one user", &[OwnUsers], &[("bind/below-1024", "may not become another user")]),
+        machine("no namespaces", &[NoNamespaces], NO_NETWORKS),
+        machine("nobody, no namespaces", &[BecomeNobody, NoNamespaces], NO_NETWORKS),
+        machine("no tracing", &[NoTracing], &[]),
+        machine("descriptors left open", &[LeftOpen], &[]),
+        machine("signals ignored and blocked", &[Deaf], &[]),
+        machine("512 descriptors", &[FewDescriptors], &[]),
+        network("a private network", &[], &[]),
+        network("no IPv6", NO_IPV6, NO_IPV6_DIFFERS),
+        network("", NO_IPV6, NO_IPV6_DIFFERS).and("nobody, no IPv6", BecomeNobody),
+        network("IPv6 by itself", &[("/proc/sys/net/ipv6/bindv6only", "1")], &[]),
+        network(
+            "all ports free for all",
+            &[("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")],
+            &[("bind/below-1024", "ports below 1024 are free for all")],
+        ),
+        network(
+            "ports free for all from 500 on",
+            &[("/proc/sys/net/ipv4/ip_unprivileged_port_start", "500")],
+            &[("bind/below-1024", "from a number between 80 and 1023")],
+        ),
+        network(
+            "more ports kept for the privileged",
+            &[("/proc/sys/net/ipv4/ip_unprivileged_port_start", "2000")],
+            &[("bind/below-1024", "ports above 1024 are kept")],
+        ),
+        network(
+            "strange addresses may be bound",
+            &[("/proc/sys/net/ipv4/ip_nonlocal_bind", "1")],
+            &[("bind/not-local", "ip_nonlocal_bind")],
+        ),
+        network(
+            "an odd range of ports",
+            &[("/proc/sys/net/ipv4/ip_local_port_range", "32769 60998")],
+            &[("bind/ephemeral-ports", "starts with an odd number")],
+        ),
+        network("few ports", &[("/proc/sys/net/ipv4/ip_local_port_range", "20000 20999")], &[]),
+        network("many ports", &[("/proc/sys/net/ipv4/ip_local_port_range", "1024 65535")], &[]),
+        network("no queue to speak of", &[("/proc/sys/net/core/somaxconn", "0")], &[]),
+        network("TIME_WAIT is used again", &[("/proc/sys/net/ipv4/tcp_tw_reuse", "1")], &[]),
+        network("TIME_WAIT is not used again", &[("/proc/sys/net/ipv4/tcp_tw_reuse", "0")], &[]),
+        network("no timestamps", &[("/proc/sys/net/ipv4/tcp_timestamps", "0")], &[]),
+        network("short endings", &[("/proc/sys/net/ipv4/tcp_fin_timeout", "5")], &[]),
+        network("ports are shared freely", &[("/proc/sys/net/ipv4/ip_autobind_reuse", "1")], &[]),
+        network("a full queue resets", &[("/proc/sys/net/ipv4/tcp_abort_on_overflow", "1")], &[]),
+        network("no SYN cookies", &[("/proc/sys/net/ipv4/tcp_syncookies", "0")], &[]),
+    ]
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials = machines().into_iter().map(|machine| match Command::new("/bin/true").on(&machine).status() {
+        Ok(_) => Trial::test(machine.name, move || check(&machine)),
+        Err(error) => {
+            Trial::test(format!("{} (cannot be played here: {error})", machine.name), || Ok(())).with_ignored_flag(true)
+        }
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+/// Checks the recordings on such a machine.
+fn check(machine: &Machine) -> Result<(), Failed> {
+    let stage = Stage::get();
+    let mut command = Command::new(stage.path("workbook"));
+    command.args(["check", "--only", "recordings", "--programs"]).arg(stage.path("programs"));
+    command.arg("--root").arg(stage.path("project")).env("TMPDIR", stage.path("scratch")).stdin(Stdio::null());
+    let output = command.current_dir(stage.path("scratch")).on(machine).output()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        return Err(format!("{}\n{said}", output.status).into());
+    }
+    for (experiment, words) in machine.differ {
+        let begin = format!("note: {experiment}: ");
+        if !said.lines().any(|line| line.starts_with(&begin) && line.contains(words)) {
+            return Err(format!("{experiment} does not say that it met such a machine ({words}):\n{said}").into());
+        }
+    }
+    let untraced = said.contains("of these only the texts were compared");
+    if untraced != machine.steps.iter().any(|step| matches!(step, NoTracing)) && may_trace() {
+        return Err(format!("the runs were {}traced:\n{said}", if untraced { "not " } else { "" }).into());
+    }
+    Ok(())
+}
+
+/// Whether this machine, as it is, lets lessons be traced.
+fn may_trace() -> bool {
+    let observer = observer::Observer::new("/bin/true").capture();
+    !matches!(observer.run(), Err(observer::Error::Refused { .. }))
+}
+
+/// A command on another machine.
+trait On {
+    /// The command will run on this machine.
+    fn on(&mut self, machine: &Machine) -> &mut Command;
+}
+
+impl On for Command {
+    fn on(&mut self, machine: &Machine) -> &mut Command {
+        let steps: Vec<Prepared> = machine.steps.iter().map(|step| Prepared::new(*step)).collect();
+        // SAFETY: between fork and exec only system calls are made, and no memory is allocated: all that they need was
+        // prepared above.
+        unsafe { self.pre_exec(move || steps.iter().try_for_each(Prepared::take)) }
+    }
+}
 
 /// A user without any privilege.
 const NOBODY: libc::uid_t = 65534;
@@ -43,8 +197,6 @@ enum Step {
     /// Few descriptors.
     FewDescriptors,
 }
-
-use Step::{BecomeNobody, Deaf, FewDescriptors, LeftOpen, NoNamespaces, NoTracing, OwnNetwork, OwnUsers, Set};
 
 /// Where everything lies that a run needs, readable for everybody.
 struct Stage {
@@ -99,151 +251,9 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What a machine answered.
-struct Answer {
-    /// What `cargo workbook check --only recordings` printed.
-    said: String,
-}
-
-/// Checks the recordings on such a machine. `None` if this machine cannot play it: that is said, with the reason.
-#[track_caller]
-fn on_a_machine(name: &str, steps: &[Step]) -> Option<Answer> {
-    let stage = Stage::get();
-    let steps: Vec<Prepared> = steps.iter().map(|step| Prepared::new(*step)).collect();
-    let mut command = Command::new(stage.path("workbook"));
-    command.args(["check", "--only", "recordings", "--programs"]).arg(stage.path("programs"));
-    command.arg("--root").arg(stage.path("project")).env("TMPDIR", stage.path("scratch")).stdin(Stdio::null());
-    command.current_dir(stage.path("scratch"));
-    // SAFETY: between fork and exec only system calls are made, and no memory is allocated: all that they need was
-    // prepared above.
-    unsafe { command.pre_exec(move || steps.iter().try_for_each(Prepared::take)) };
-    let output = match command.output() {
-        Ok(output) => output,
-        Err(error) => {
-            println!("{name}: cannot be tried here ({error})");
-            return None;
-        }
-    };
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{name}: {}\n{said}", output.status);
-    println!("{name}: passed\n{said}");
-    Some(Answer { said })
-}
-
-impl Answer {
-    /// Expects the experiment to have had another outcome than the recorded one.
-    #[track_caller]
-    fn differs_in(&self, experiment: &str, words: &str) {
-        let note = self.said.lines().find(|line| line.starts_with(&format!("note: {experiment}: ")));
-        let note = note.unwrap_or_else(|| panic!("{experiment} says nothing of this machine: {}", self.said));
-        assert!(note.contains(words), "{note:?} does not say {words:?}");
-    }
-}
-
 fn am_root() -> bool {
     // SAFETY: geteuid takes nothing and cannot fail.
     unsafe { libc::geteuid() == 0 }
-}
-
-/// The steps to a network of one's own, for this user.
-fn own_network(more: &[Step]) -> Vec<Step> {
-    let begin: &[Step] = if am_root() { &[OwnNetwork] } else { &[OwnUsers, OwnNetwork] };
-    [begin, more].concat()
-}
-
-#[test]
-fn as_it_is() {
-    on_a_machine("this machine as it is", &[]).expect("that can always be tried");
-}
-
-#[test]
-fn as_an_ordinary_user() {
-    on_a_machine("as nobody", &[BecomeNobody]);
-}
-
-#[test]
-fn as_an_ordinary_user_who_may_not_make_namespaces() {
-    let Some(answer) = on_a_machine("as nobody, namespaces forbidden", &[BecomeNobody, NoNamespaces]) else { return };
-    answer.differs_in("bind/wildcard", "private networks are forbidden");
-    answer.differs_in("bind/full-range", "private networks are forbidden");
-}
-
-#[test]
-fn as_root_of_a_namespace_with_one_user() {
-    let Some(answer) = on_a_machine("as root of one user", &[OwnUsers]) else { return };
-    answer.differs_in("bind/below-1024", "may not become another user");
-}
-
-#[test]
-fn with_ipv6_switched_off() {
-    const OFF: [Step; 2] = [
-        Set("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1"),
-        Set("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"),
-    ];
-    let Some(answer) = on_a_machine("IPv6 switched off", &own_network(&OFF)) else { return };
-    answer.differs_in("bind/not-in-the-way", "IPv6");
-    on_a_machine("IPv6 switched off, as nobody", &[own_network(&OFF), vec![BecomeNobody]].concat());
-}
-
-#[test]
-fn where_ports_below_1024_are_free_for_all() {
-    let free = Set("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
-    let Some(answer) = on_a_machine("no privileged ports", &own_network(&[free])) else { return };
-    answer.differs_in("bind/below-1024", "");
-}
-
-#[test]
-fn with_other_settings_of_the_network() {
-    for (path, value) in [
-        ("/proc/sys/net/core/somaxconn", "16"),
-        ("/proc/sys/net/ipv4/ip_local_port_range", "20000 20999"),
-        ("/proc/sys/net/ipv4/ip_local_port_range", "1024 65535"),
-        ("/proc/sys/net/ipv4/tcp_tw_reuse", "1"),
-        ("/proc/sys/net/ipv4/tcp_tw_reuse", "0"),
-        ("/proc/sys/net/ipv4/tcp_timestamps", "0"),
-        ("/proc/sys/net/ipv4/tcp_fin_timeout", "5"),
-        ("/proc/sys/net/ipv4/ip_autobind_reuse", "1"),
-        ("/proc/sys/net/ipv4/ip_nonlocal_bind", "1"),
-        ("/proc/sys/net/ipv4/tcp_abort_on_overflow", "1"),
-        ("/proc/sys/net/ipv4/tcp_syncookies", "0"),
-        ("/proc/sys/net/ipv6/bindv6only", "1"),
-    ] {
-        on_a_machine(&format!("{path} = {value}"), &own_network(&[Set(path, value)]));
-    }
-}
-
-#[test]
-fn in_a_network_of_its_own() {
-    on_a_machine("a private network", &own_network(&[]));
-}
-
-#[test]
-fn where_namespaces_are_forbidden() {
-    let Some(answer) = on_a_machine("namespaces forbidden", &[NoNamespaces]) else { return };
-    answer.differs_in("bind/wildcard-ipv6", "private networks are forbidden");
-}
-
-#[test]
-fn where_tracing_is_forbidden() {
-    let Some(answer) = on_a_machine("tracing forbidden", &[NoTracing]) else { return };
-    assert!(answer.said.contains("of these only the texts were compared"), "{}", answer.said);
-}
-
-#[test]
-fn with_a_descriptor_left_open() {
-    let answer = on_a_machine("a descriptor left open", &[LeftOpen]).expect("that can always be tried");
-    let as_it_is = on_a_machine("this machine as it is", &[]).expect("that can always be tried");
-    assert_eq!(answer.said, as_it_is.said);
-}
-
-#[test]
-fn with_signals_ignored_and_blocked() {
-    on_a_machine("signals ignored and blocked", &[Deaf]).expect("that can always be tried");
-}
-
-#[test]
-fn with_few_descriptors() {
-    on_a_machine("512 descriptors", &[FewDescriptors]).expect("that can always be tried");
 }
 
 /// A step with all that it needs at hand: no memory may be allocated when it is taken.
@@ -251,7 +261,7 @@ enum Prepared {
     Plain(Step),
     Users { map: Vec<u8> },
     Filter(Vec<libc::sock_filter>),
-    Setting { path: std::ffi::CString, value: &'static str },
+    Setting { path: CString, value: &'static str },
 }
 
 impl Prepared {
@@ -261,9 +271,7 @@ impl Prepared {
             OwnUsers => Prepared::Users { map: format!("0 {} 1", unsafe { libc::geteuid() }).into_bytes() },
             NoNamespaces => Prepared::Filter(no_namespaces()),
             NoTracing => Prepared::Filter(no_tracing()),
-            Set(path, value) => {
-                Prepared::Setting { path: std::ffi::CString::new(path).expect("a path has no zero byte"), value }
-            }
+            Set(path, value) => Prepared::Setting { path: CString::new(path).expect("a path has no zero byte"), value },
             other => Prepared::Plain(other),
         }
     }
@@ -325,7 +333,7 @@ fn own_network_here() -> io::Result<()> {
     Ok(())
 }
 
-fn write_file(path: &std::ffi::CStr, text: &[u8]) -> io::Result<()> {
+fn write_file(path: &CStr, text: &[u8]) -> io::Result<()> {
     // SAFETY: the path ends in a zero byte.
     let file = checked(unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) })?;
     // SAFETY: the file has just been opened, and nobody else knows it.
