@@ -15,7 +15,7 @@ use nix::errno::Errno;
 /// Make a TCP socket, bind it to 127.0.0.1 and this port, and return it.
 /// If a call fails, return its errno and leave nothing open behind you.
 ///
-/// Read: <http://127.0.0.1:3000/bind.html#the-call> · Grade: `cargo test -p lesson-bind loopback`
+/// Read: book/bind.md#the-call · Grade: `cargo test -p lesson-bind loopback`
 pub fn bind_loopback(port: u16) -> Result<OwnedFd, Errno> {
     todo!()
 }
@@ -24,7 +24,7 @@ pub fn bind_loopback(port: u16) -> Result<OwnedFd, Errno> {
 ///
 /// Let the kernel choose a free TCP port on 127.0.0.1. Return the socket, *still bound*, and the port.
 ///
-/// Read: <http://127.0.0.1:3000/bind.html#port-0> · Grade: `cargo test -p lesson-bind any-port`
+/// Read: book/bind.md#port-0 · Grade: `cargo test -p lesson-bind any-port`
 pub fn bind_any_port() -> Result<(OwnedFd, u16), Errno> {
     todo!()
 }
@@ -34,7 +34,7 @@ pub fn bind_any_port() -> Result<(OwnedFd, u16), Errno> {
 /// Make a TCP socket and bind it to this address, even though the last connections of a server that has just ended still
 /// sleep in TIME_WAIT. A server that is still alive keeps its port.
 ///
-/// Read: <http://127.0.0.1:3000/bind.html#the-restart-that-everyone-curses> · Grade: `cargo test -p lesson-bind reusable`
+/// Read: book/bind.md#the-restart-that-everyone-curses · Grade: `cargo test -p lesson-bind reusable`
 pub fn bind_reusable(addr: SocketAddrV4) -> Result<OwnedFd, Errno> {
     todo!()
 }
@@ -44,7 +44,7 @@ pub fn bind_reusable(addr: SocketAddrV4) -> Result<OwnedFd, Errno> {
 /// Bind a unix stream socket to this path. A *stale* socket file, behind which nobody listens, is replaced. A live server, or
 /// anything that is not a socket, is left alone: EADDRINUSE. Any other failure is reported as it is.
 ///
-/// Read: <http://127.0.0.1:3000/bind.html#a-path-stays-behind> · Grade: `cargo test -p lesson-bind unix`
+/// Read: book/bind.md#a-path-stays-behind · Grade: `cargo test -p lesson-bind unix`
 pub fn bind_unix(path: &Path) -> Result<OwnedFd, Errno> {
     todo!()
 }

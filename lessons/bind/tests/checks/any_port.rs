@@ -58,23 +58,22 @@ fn answer(run: &Run<Said>) -> Result<Answer, Fault> {
     match run.answer()? {
         Ok(answer) => Ok(*answer),
         Err(_) => {
-            no_better_reason(run)?;
+            no_better_reason(run, 1)?;
             Err(Fault::waits("port_is_the_sockets_own", "no port was returned"))
         }
     }
 }
 
-/// The function went wrong before it came to what is looked at: another check says how.
-fn no_better_reason<Out>(run: &Run<Out>) -> Result<(), Fault> {
-    match run.calls("bind").first() {
-        Some(bind) if bind.guard.is_some() => {
-            Err(Fault::waits("stays_on_loopback", "bind asked for another machine's address"))
-        }
-        Some(bind) if !asks_the_kernel(bind.address()) => {
-            Err(Fault::waits("kernel_was_asked_to_choose", "the first bind asked for a certain port"))
-        }
-        _ => Ok(()),
+/// The function went wrong before it came to what is looked at, and another check says how. `calls` is how often it was called.
+fn no_better_reason<Out>(run: &Run<Out>, calls: usize) -> Result<(), Fault> {
+    let binds = run.calls("bind");
+    if binds.iter().any(|bind| bind.guard.is_some()) {
+        return Err(Fault::waits("stays_on_loopback", "bind asked for an address that is not on this machine alone"));
     }
+    if binds.len() > calls || !binds.iter().all(|bind| asks_the_kernel(bind.address())) {
+        return Err(Fault::waits("kernel_was_asked_to_choose", "the kernel was not asked, or not left to choose"));
+    }
+    Ok(())
 }
 
 fn asks_the_kernel(address: Option<&Address>) -> bool {
@@ -93,7 +92,7 @@ fn kernel_was_asked_to_choose(bench: &Bench<(), Said>) -> Result<(), Fault> {
     let run = bench.play(())?;
     let binds = run.calls("bind");
     if binds.iter().any(|bind| bind.guard.is_some()) {
-        return Err(Fault::waits("stays_on_loopback", "bind asked for another machine's address"));
+        return Err(Fault::waits("stays_on_loopback", "bind asked for an address that is not on this machine alone"));
     }
     let (what, at) = match binds.as_slice() {
         [] => {
@@ -123,7 +122,7 @@ fn port_is_the_sockets_own(bench: &Bench<(), Said>) -> Result<(), Fault> {
     }
     let at = run.calls_of(&["getsockname", "bind"]).last().map(|call| call.index);
     let Ok(Answer { port, bound_to, .. }) = *run.answer()? else {
-        no_better_reason(&run)?;
+        no_better_reason(&run, 1)?;
         let truth = "nothing was in the way";
         return Err(run.reject().with("said", run.returned()).with("truth", truth).at_any(at).into());
     };
@@ -161,11 +160,11 @@ fn two_calls_two_ports(bench: &Bench<(), Two>) -> Result<(), Fault> {
         (Ok(first), Ok(second)) if first != second => return Ok(()),
         (Ok(port), Ok(_)) => format!("both returned port {port}"),
         (Err(_), _) => {
-            no_better_reason(&run)?;
+            no_better_reason(&run, 2)?;
             return Err(Fault::waits("port_is_the_sockets_own", "no port was returned"));
         }
         (Ok(_), Err(errno)) => {
-            no_better_reason(&run)?;
+            no_better_reason(&run, 2)?;
             format!("the second returned Err({:?})", Errno::from_raw(*errno))
         }
     };

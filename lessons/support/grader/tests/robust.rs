@@ -40,18 +40,27 @@ const SHEET: &str = r##"
     why = "Seven it is."
 "##;
 
-fn suite(function: fn() -> Answer) -> Suite<fn() -> Answer> {
-    let mut suite = Suite::new(SHEET, function).expect("the sheet is good");
-    suite.check("robust/seven", "is_seven", play, is_seven);
+fn suite(mischief: &Mischief) -> Suite<fn() -> Answer> {
+    let mut suite = Suite::new(SHEET, mischief.function).expect("the sheet is good").named(mischief.name);
+    let judge = if mischief.hangs() { is_seven_soon } else { is_seven };
+    suite.check("robust/seven", "is_seven", play, judge);
     suite
 }
 
-fn play(function: &fn() -> Answer, stage: &mut Stage, _: Duration) -> u32 {
+fn play(function: &fn() -> Answer, stage: &mut Stage, _: ()) -> u32 {
     stage.call("robust_seven()", function).0
 }
 
-fn is_seven(bench: &Bench<Duration, u32>) -> Result<(), Fault> {
-    let run = bench.setting()?.deadline(DEADLINE).play(DEADLINE)?;
+fn is_seven(bench: &Bench<(), u32>) -> Result<(), Fault> {
+    is_seven_within(DEADLINE, bench)
+}
+
+fn is_seven_soon(bench: &Bench<(), u32>) -> Result<(), Fault> {
+    is_seven_within(HANGS, bench)
+}
+
+fn is_seven_within(deadline: Duration, bench: &Bench<(), u32>) -> Result<(), Fault> {
+    let run = bench.setting()?.deadline(deadline).play(())?;
     match run.answer()? {
         7 => Ok(()),
         number => Err(run.reject().with("number", number).into()),
@@ -59,7 +68,9 @@ fn is_seven(bench: &Bench<Duration, u32>) -> Result<(), Fault> {
 }
 
 /// Long enough for what ends by itself, however busy the machine is.
-const DEADLINE: Duration = Duration::from_secs(5);
+const DEADLINE: Duration = Duration::from_secs(10);
+/// Long enough for what never ends to get there.
+const HANGS: Duration = Duration::from_secs(2);
 
 /// What a verdict has to be.
 enum Wanted {
@@ -78,6 +89,12 @@ struct Mischief {
     function: fn() -> Answer,
     /// is_seven, survives, finishes_in_time, leaves_no_fd_behind, stays_on_loopback
     wanted: [Wanted; 5],
+}
+
+impl Mischief {
+    fn hangs(&self) -> bool {
+        matches!(self.wanted[2], Says(_))
+    }
 }
 
 const CHECKS: [&str; 5] = ["is_seven", "survives", "finishes_in_time", "leaves_no_fd_behind", "stays_on_loopback"];
@@ -194,7 +211,7 @@ fn main() -> ExitCode {
     }
     if let Some(door) = grader::stage_door() {
         let found = ALL.iter().find(|mischief| mischief.name == door.suite());
-        let suite = found.map(|mischief| suite(mischief.function).named(mischief.name));
+        let suite = found.map(suite);
         door.play(suite.as_ref());
     }
     let args = Arguments::from_args();
@@ -210,7 +227,7 @@ fn main() -> ExitCode {
 }
 
 fn judge(mischief: &Mischief) -> Result<(), Failed> {
-    let suite = suite(mischief.function).named(mischief.name);
+    let suite = suite(mischief);
     let start = Instant::now();
     let mut complaints = Vec::new();
     for (check, wanted) in CHECKS.iter().zip(&mischief.wanted) {
@@ -259,7 +276,7 @@ const NO_PTRACE: &str = "GRADER_TEST_NO_PTRACE";
 /// In a process of its own: forbids ptrace, then grades, and prints what is said.
 fn without_a_tracer() -> ExitCode {
     forbid_ptrace();
-    let suite = suite(returns_seven).named("returns_seven");
+    let suite = suite(&mischief("returns_seven", returns_seven, HARMLESS));
     for check in CHECKS {
         let verdict = suite.verdict("robust/seven", check);
         println!("{}", grader::tell(&suite, "robust/seven", check, &verdict, false));
