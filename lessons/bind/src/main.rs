@@ -719,12 +719,13 @@ fn restart(old_server: OldServer, old_flag: bool, new_flag: bool) -> Result<&'st
     connect(client.as_raw_fd(), &address)?;
     let connection = accept4(old.as_raw_fd(), SockFlag::SOCK_CLOEXEC)?;
 
+    // What is not closed here stays open till the process ends, so that no port comes twice.
     let (old, client) = (old.into_raw_fd(), client.into_raw_fd());
-    let (closed, open): (&[RawFd], &[RawFd]) = match old_server {
-        OldServer::ClosedFirst => (&[connection, client, old], &[]),
-        OldServer::ClientClosedFirst => (&[client, connection, old], &[]),
-        OldServer::LeftAConnection => (&[old], &[client, connection]),
-        OldServer::StillListens => (&[], &[client, connection, old]),
+    let closed: &[RawFd] = match old_server {
+        OldServer::ClosedFirst => &[connection, client, old],
+        OldServer::ClientClosedFirst => &[client, connection, old],
+        OldServer::LeftAConnection => &[old],
+        OldServer::StillListens => &[],
     };
     closed.iter().try_for_each(|&fd| close(fd))?;
     if let OldServer::ClientClosedFirst = old_server {
@@ -733,10 +734,10 @@ fn restart(old_server: OldServer, old_flag: bool, new_flag: bool) -> Result<&'st
 
     let new = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
     setsockopt(&new, sockopt::ReuseAddr, &new_flag)?;
+    let new = new.into_raw_fd();
     lab::watch_again();
-    let bound = bind(new.as_raw_fd(), &address);
+    let bound = bind(new, &address);
     lab::stop_watching();
-    open.iter().chain([&new.into_raw_fd()]).try_for_each(|&fd| close(fd))?;
     match bound {
         Ok(()) => Ok("works"),
         Err(Errno::EADDRINUSE) => Ok("EADDRINUSE"),
@@ -751,6 +752,7 @@ fn ephemeral_ports() -> Result<(), Stop> {
     listen(&server, Backlog::new(5)?)?;
     let address: SockaddrIn = getsockname(server.as_raw_fd())?;
 
+    let mut kept = Vec::new(); // sockets that stay open, so that no port comes twice
     let (mut bound_odd, mut connected_odd) = (0, 0);
     for round in 0..300 {
         if round == 2 {
@@ -767,7 +769,7 @@ fn ephemeral_ports() -> Result<(), Stop> {
         let connection = accept4(server.as_raw_fd(), SockFlag::SOCK_CLOEXEC)?;
         close(connection)?;
         close(client)?;
-        close(bound)?;
+        kept.push(bound);
     }
 
     println!("bind:    {bound_odd} odd, {} even", 300 - bound_odd);
