@@ -10,13 +10,18 @@ use libc::{c_int, pid_t, sock_filter};
 use crate::report::Children;
 
 /// Makes this process, which has just been started to play an act, ready for a student's function: no descriptor open but
-/// the standard three, SIGPIPE as the system gives it (Rust ignores it), and no way to signal the grader.
+/// the standard three, SIGPIPE as the system gives it (Rust ignores it), no core dumps, and no way to signal the grader.
 pub(crate) fn put_up() -> io::Result<()> {
     // SAFETY: nothing in this process owns a descriptor above 2 yet: it has only read its order, and closed that again.
     // Where the call does not exist (before Linux 5.9) descriptors are closed on exec anyway, all but foreign ones.
     unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
     // SAFETY: SIG_DFL is a valid disposition, and no handler is replaced.
     if unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) } == libc::SIG_ERR {
+        return Err(io::Error::last_os_error());
+    }
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to `none`, which outlives the call.
+    if unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) } == -1 {
         return Err(io::Error::last_os_error());
     }
     // What a function's own children leave behind becomes a child of this process, and so does not go unseen.
@@ -31,16 +36,25 @@ pub(crate) fn exit_now(status: c_int) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// Ends this process and what it forked, as far as that has stayed in its group.
-pub(crate) fn end_own_group() -> ! {
-    // SAFETY: kill takes two numbers. The observer made this process the leader of a group of its own;
-    // were it not so, the group would be somebody else's, hence the question.
-    unsafe {
-        if libc::getpgrp() == libc::getpid() {
-            libc::kill(0, libc::SIGKILL);
+/// Ends the processes that the student's function has forked and left running, and those that they have forked:
+/// as their parents end, they become children of this process.
+pub(crate) fn end_children() {
+    let own = std::process::id().cast_signed();
+    loop {
+        // SAFETY: waitpid takes numbers and a pointer that may be null.
+        while unsafe { libc::waitpid(-1, ptr::null_mut(), libc::WNOHANG | libc::__WALL) } > 0 {}
+        if children() == Children::None {
+            return;
         }
+        let Ok(processes) = std::fs::read_dir("/proc") else { return };
+        let numbers = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        for pid in numbers.filter(|pid| parent_of(*pid) == Some(own)) {
+            // SAFETY: kill takes two numbers. The process is this one's own child and nobody has waited for it since it was
+            // found, so its number is still its own.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
-    exit_now(0)
 }
 
 /// Closes a descriptor in a process that is about to end.

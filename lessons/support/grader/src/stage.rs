@@ -112,7 +112,7 @@ impl Stage {
             .and_then(|text| self.write_report(&part, &text))
             .and_then(|()| std::fs::rename(&part, self.scratch.join(REPORT)));
         if self.report.children == Children::Running {
-            shield::end_own_group();
+            shield::end_children();
         }
         shield::exit_now(if written.is_ok() { 0 } else { 1 })
     }
