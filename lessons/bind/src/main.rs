@@ -415,7 +415,7 @@ fn not_in_the_way() -> Result<(), Stop> {
     let tcp = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
     // SAFETY: `neighbour` is a sockaddr_in, LENGTH bytes long, and bind only reads it.
     if tcp == -1 || unsafe { libc::bind(tcp, (&raw const neighbour).cast(), LENGTH) } == -1 {
-        return Err(Stop::failed("bind at 127.0.0.2"));
+        return Err(Stop::failed("socket or bind at 127.0.0.2"));
     }
 
     // The same address and port, for UDP.
@@ -423,7 +423,7 @@ fn not_in_the_way() -> Result<(), Stop> {
     let udp = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
     // SAFETY: `address` is a sockaddr_in, LENGTH bytes long, and bind only reads it.
     if udp == -1 || unsafe { libc::bind(udp, (&raw const address).cast(), LENGTH) } == -1 {
-        return Err(Stop::failed("bind for UDP"));
+        return Err(Stop::failed("socket or bind for UDP"));
     }
 
     // The same port, for IPv6.
@@ -749,6 +749,8 @@ fn ephemeral_ports() -> Result<(), Stop> {
     let any = SockaddrIn::new(127, 0, 0, 1, 0);
     let server = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
     bind(server.as_raw_fd(), &any)?;
+    // Three hundred sleeping connections would be in everybody's way: let these end with a reset.
+    setsockopt(&server, sockopt::Linger, &libc::linger { l_onoff: 1, l_linger: 0 })?;
     listen(&server, Backlog::new(5)?)?;
     let address: SockaddrIn = getsockname(server.as_raw_fd())?;
 

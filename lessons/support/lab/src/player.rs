@@ -75,7 +75,7 @@ impl Player {
                 stderr: String::from_utf8_lossy(&seen.stderr).into_owned(),
                 stop: read_stop(&stop_file)?,
             }),
-            Err(observer::Error::Start { source, .. }) => Err(source),
+            Err(error @ observer::Error::Start { .. }) => Err(io::Error::other(error.to_string())),
             Err(error) => {
                 self.traces = false;
                 let refused = matches!(error, observer::Error::Refused { .. });

@@ -60,6 +60,7 @@ pub struct Recording {
     /// What it printed.
     pub output: String,
     /// Which of the experiment's right outcomes this run had, counted from 0; `None` if none of them (the lesson then exits 1).
+    /// Without a trace it is the first that does not contradict what the experiment printed and how it ended.
     pub outcome: Option<usize>,
     /// On which machines that outcome is to be expected; empty for "anywhere".
     #[serde(default, skip_serializing_if = "String::is_empty")]
