@@ -214,7 +214,7 @@ impl Known {
         }
         let known = self.sheets.get(lesson).is_some_and(|sheet| {
             sheet.exercises.iter().any(|exercise| {
-                exercise.id.contains(word) || exercise.all_checks().any(|check| check.name.contains(word))
+                exercise.all_checks().any(|check| format!("{}::{}", exercise.id, check.name).contains(word))
             })
         });
         (!known).then(|| format!("no exercise or check of lesson {lesson} has a name like {word}"))
