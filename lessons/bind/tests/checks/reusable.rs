@@ -195,7 +195,7 @@ fn live_server_still_wins(bench: &Bench<At, Answer>) -> Result<(), Fault> {
     let what = match said {
         Err(errno) if *errno == Errno::EADDRINUSE as i32 => return Ok(()),
         Ok(_) if bind.succeeded() => "you bound all the same: that is not reuse but theft (SO_REUSEPORT?)".to_string(),
-        _ => format!("bind said {}, and you said {}", bind.outcome.text, run.returned()),
+        _ => format!("when bind said {}, you said {}", bind.errno().unwrap_or("yes"), run.returned()),
     };
     Err(run.reject().with("addr", addr).with("what", what).at(bind.index).into())
 }

@@ -64,10 +64,18 @@ fn survives(record: &Record) -> Finding {
     if hung(record) {
         return Finding::Waits("finishes_in_time", "the function did not return");
     }
-    let last = record.trace.events.len().checked_sub(1);
     match fate(record) {
-        Some(what) => Finding::Bad(vec![("what", what)], last.into_iter().collect()),
+        Some(what) => Finding::Bad(vec![("what", what)], last_straw(record).into_iter().collect()),
         None => Finding::Fine,
+    }
+}
+
+/// The line that is nearest to the end: the death itself, or, if the function lived on, the last call that failed.
+fn last_straw(record: &Record) -> Option<usize> {
+    let events = &record.trace.events;
+    match record.report {
+        None => events.len().checked_sub(1),
+        Some(_) => events.iter().rposition(|event| event.call().is_some_and(|call| call.errno().is_some())),
     }
 }
 

@@ -3,10 +3,11 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
+use observer::{Event, Trace};
 
 use crate::report::CallEnd;
 use crate::sheet::Exercise;
-use crate::verdict::{Evidence, Record, Verdict};
+use crate::verdict::{Evidence, Verdict};
 
 const BOLD: Style = Style::new().bold();
 const WRONG: Style = AnsiColor::Red.on_default().bold();
@@ -76,7 +77,7 @@ impl Story {
         // A check that every exercise has looks at the runs of the others.
         let when = if record.check == check { String::new() } else { format!(" (in the check {})", record.check) };
         let called = record.called.as_deref().unwrap_or("the call");
-        let lines: Vec<String> = lines_of(record);
+        let lines = lines_of(&record.trace);
         if lines.is_empty() {
             self.line(&format!("  Of {called}{when} the kernel saw nothing: no socket call was made."));
         } else {
@@ -160,19 +161,38 @@ impl Story {
 }
 
 /// The trace as lines; where more than one thread is in it, each line says which.
-fn lines_of(record: &Record) -> Vec<String> {
+fn lines_of(trace: &Trace) -> Vec<String> {
     let mut threads: Vec<i32> = Vec::new();
-    for event in &record.trace.events {
+    for event in &trace.events {
         if !threads.contains(&event.tid) {
             threads.push(event.tid);
         }
     }
-    let events = record.trace.events.iter();
-    let lines = events.map(|event| match threads.iter().position(|thread| *thread == event.tid) {
-        Some(number) if threads.len() > 1 => format!("[thread {}] {}", number + 1, event.line()),
-        _ => event.line(),
+    let events = trace.events.iter().enumerate();
+    let lines = events.map(|(at, event)| {
+        let aside = if is_asked_before_closing(&trace.events[at..]) { ASIDE } else { "" };
+        match threads.iter().position(|thread| *thread == event.tid) {
+            Some(number) if threads.len() > 1 => format!("[thread {}] {}{aside}", number + 1, event.line()),
+            _ => format!("{}{aside}", event.line()),
+        }
     });
     lines.collect()
+}
+
+/// What is said of a line that the student has not written.
+const ASIDE: &str = "  (Rust itself, in a debug build, before it closes)";
+
+/// Whether the first of these events is the question that Rust's standard library asks when it drops a descriptor in a
+/// debug build: is it still open?
+fn is_asked_before_closing(events: &[Event]) -> bool {
+    let [asks, closes, ..] = events else { return false };
+    let (Some(question), Some(close)) = (asks.call(), closes.call()) else { return false };
+    question.name == "fcntl"
+        && question.arg("cmd").is_some_and(|cmd| cmd.text == "F_GETFD")
+        && close.name == "close"
+        && asks.tid == closes.tid
+        && question.int("fd").is_some()
+        && question.int("fd") == close.int("fd")
 }
 
 /// Breaks prose at spaces.
@@ -194,12 +214,63 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::wrapped;
+    use observer::{Arg, Call, Ending, Machine, Outcome, Value, What};
+
+    use super::*;
 
     #[test]
     fn prose_is_broken_at_spaces_and_nowhere_else() {
         assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
         assert_eq!(wrapped("a-very-long-word and", 7), ["a-very-long-word", "and"]);
         assert_eq!(wrapped("", 7), [""]);
+    }
+
+    #[test]
+    fn a_long_trace_is_shown_where_it_matters() {
+        let lines: Vec<String> = (0..60).map(|number| format!("line {number}.")).collect();
+        let mut story = Story { text: String::new(), colour: false };
+        story.trace(&lines, &[30]);
+        let shown: Vec<&str> = story.text.lines().map(str::trim_start).collect();
+        let expected = "line 0.,line 1.,line 2.,line 3.,… 22 more lines …,\
+            line 26.,line 27.,line 28.,line 29.,> line 30.,line 31.,line 32.,line 33.,line 34.,… 21 more lines …,\
+            line 56.,line 57.,line 58.,line 59.";
+        assert_eq!(shown.join(","), expected);
+
+        let mut story = Story { text: String::new(), colour: false };
+        story.trace(&lines[..LONG], &[]);
+        assert_eq!(story.text.lines().count(), LONG, "a trace that is not long is shown whole");
+    }
+
+    #[test]
+    fn each_line_says_whose_it_is_where_it_is_not_plain() {
+        let trace = |events| Trace {
+            machine: Machine { kernel: String::new(), architecture: String::new() },
+            events,
+            remarks: Vec::new(),
+            ending: Ending::Exited { status: 0 },
+        };
+        let alone = trace(vec![on_fd(7, "fcntl", 3, Some("F_GETFD")), on_fd(7, "close", 3, None)]);
+        let lines = lines_of(&alone);
+        assert!(lines[0].ends_with(ASIDE) && !lines[1].ends_with(ASIDE), "{lines:?}");
+        assert!(!lines[0].contains("thread"), "{lines:?}");
+
+        let other = trace(vec![on_fd(7, "fcntl", 4, Some("F_GETFD")), on_fd(8, "close", 3, None)]);
+        let lines = lines_of(&other);
+        assert!(lines.iter().all(|line| !line.ends_with(ASIDE)), "another descriptor: {lines:?}");
+        assert!(lines[0].starts_with("[thread 1] ") && lines[1].starts_with("[thread 2] "), "{lines:?}");
+    }
+
+    fn on_fd(tid: i32, name: &'static str, fd: i64, cmd: Option<&'static str>) -> Event {
+        let number = Arg { name: "fd".into(), text: fd.to_string().into(), value: Some(Value::Int(fd)) };
+        let cmd = cmd.map(|cmd| Arg { name: "cmd".into(), text: cmd.into(), value: None });
+        let call = Call {
+            name: name.into(),
+            args: [Some(number), cmd].into_iter().flatten().collect(),
+            outcome: Outcome { value: Some(0), errno: None, text: "0".into() },
+            socket: None,
+            injected: false,
+            guard: None,
+        };
+        Event { pid: 7, tid, at_us: 0, took_us: 0, what: What::Call(call) }
     }
 }
