@@ -62,7 +62,8 @@ fn read(quote: &str) -> Result<Prediction, String> {
     let mut list: Option<Range<usize>> = None;
     let mut choices = Vec::new();
     let mut depth = 0;
-    let mut item: Option<(Range<usize>, Option<(bool, usize)>)> = None;
+    // The box of the item that is being read: whether it is ticked, and where it ends.
+    let mut ticked: Option<(bool, usize)> = None;
     for (event, range) in parser(text).into_offset_iter() {
         match event {
             Event::Start(Tag::List(_)) => {
@@ -72,17 +73,11 @@ fn read(quote: &str) -> Result<Prediction, String> {
                 depth += 1;
             }
             Event::End(TagEnd::List(_)) => depth -= 1,
-            Event::Start(Tag::Item) if depth == 1 && within(&list, &range) => item = Some((range, None)),
-            Event::TaskListMarker(right) => {
-                if let Some((_, marker)) = &mut item {
-                    *marker = Some((right, range.end));
-                }
-            }
-            Event::End(TagEnd::Item) if depth == 1 => {
-                if let Some((range, marker)) = item.take() {
-                    choices
-                        .push(choice(&text[range.clone()], marker.map(|(right, end)| (right, &text[end..range.end])))?);
-                }
+            Event::Start(Tag::Item) if depth == 1 => ticked = None,
+            Event::TaskListMarker(right) => ticked = Some((right, range.end)),
+            Event::End(TagEnd::Item) if depth == 1 && within(&list, &range) => {
+                let marked = ticked.map(|(right, end)| (right, &text[end..range.end]));
+                choices.push(choice(&text[range], marked)?);
             }
             _ => {}
         }
