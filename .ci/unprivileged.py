@@ -26,20 +26,25 @@ def as_nobody(command, **more):
     )
 
 
-def compiled():
-    """The tests and the lessons: package, program."""
-    build = ["cargo", "test", "--workspace", "--features", "solutions", "--no-run", "--quiet", "--message-format=json"]
+def artifacts(*command):
+    """What Cargo builds: package, kinds, name, whether it is a test, program."""
+    build = ["cargo", *command, "--workspace", "--features", "solutions", "--quiet", "--message-format=json"]
     output = subprocess.run(build, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True, text=True).stdout
-    for line in output.splitlines():
-        message = json.loads(line)
-        if message.get("reason") != "compiler-artifact" or not message.get("executable"):
-            continue
-        package = pathlib.Path(message["manifest_path"]).parent
-        kinds = message["target"]["kind"]
-        is_lesson = "bin" in kinds and package.parent.name == "lessons"
-        is_test = message["profile"]["test"] and "bench" not in kinds and package.name not in PACKAGES_OUT
-        if is_lesson or is_test:
-            yield package, message["target"]["name"], message["executable"]
+    for message in map(json.loads, output.splitlines()):
+        if message.get("reason") == "compiler-artifact" and message.get("executable"):
+            target = message["target"]
+            package = pathlib.Path(message["manifest_path"]).parent
+            yield package, target["kind"], target["name"], message["profile"]["test"], message["executable"]
+
+
+def compiled():
+    """The lessons and the tests: package, name, program."""
+    for package, _, name, _, program in artifacts("build", "--bins"):
+        if package.parent.name == "lessons":
+            yield package, name, program
+    for package, kinds, name, is_test, program in artifacts("test", "--no-run"):
+        if is_test and "bench" not in kinds and package.name not in PACKAGES_OUT:
+            yield package, name, program
 
 
 def main():
