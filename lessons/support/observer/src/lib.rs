@@ -21,6 +21,7 @@ mod guard;
 mod inject;
 mod launch;
 mod memory;
+mod numbers;
 mod observer;
 mod ptrace;
 mod sentinel;

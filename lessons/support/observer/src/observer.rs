@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::thread::{self, JoinHandle};
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
-use crate::{Guard, Injection, Trace, tracer};
+use crate::{Event, Guard, Injection, Trace, tracer};
 
 /// Runs a program and sees its socket calls. Build it up, then [`run`](Observer::run).
 #[derive(Clone, Debug)]
@@ -197,11 +197,26 @@ impl Observer {
     /// [`Error::Start`] if the program cannot be started, [`Error::Refused`] if this machine forbids tracing,
     /// [`Error::Tracer`] if a step of the tracer fails. Whatever happens to the child is not an error: see [`crate::Ending`].
     pub fn run(self) -> Result<Observation, Error> {
-        let thread = thread::Builder::new().name("observer".to_string()).spawn(move || tracer::run(&self));
-        match thread.map(JoinHandle::join) {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(Error::Tracer { step: "its own work", source: io::Error::other("it panicked: a bug") }),
-            Err(source) => Err(Error::Tracer { step: "starting its thread", source }),
-        }
+        let mut events = Vec::new();
+        let mut seen = self.run_with(|event| events.push(event))?;
+        seen.trace.events = events;
+        Ok(seen)
+    }
+
+    /// As [`run`](Observer::run), but hands over each event as soon as it is seen, and keeps none: the trace that it returns
+    /// has no events. For a long run, or to show lines while the program still runs. `each` is called in the tracer's
+    /// thread, and the program's next call waits for it.
+    ///
+    /// # Errors
+    /// As [`run`](Observer::run).
+    pub fn run_with(self, mut each: impl FnMut(Event) + Send) -> Result<Observation, Error> {
+        thread::scope(|scope| {
+            let thread = thread::Builder::new().name("observer".to_string());
+            match thread.spawn_scoped(scope, || tracer::run(&self, &mut each)).map(ScopedJoinHandle::join) {
+                Ok(Ok(result)) => result,
+                Ok(Err(_)) => Err(Error::Tracer { step: "its own work", source: io::Error::other("it panicked: a bug") }),
+                Err(source) => Err(Error::Tracer { step: "starting its thread", source }),
+            }
+        })
     }
 }

@@ -5,10 +5,11 @@
 //! table of descriptors of its own that could go wrong; it asks at each call, and remembers an answer only for as long as no
 //! call has been made that can close or replace a descriptor.
 
-use std::collections::HashMap;
 use std::io::Write;
 
 use libc::pid_t;
+
+use crate::numbers::NumberMap;
 
 /// A socket's inode number.
 pub(crate) type Inode = u64;
@@ -38,9 +39,9 @@ impl Refers {
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
     /// Each socket's number in the trace.
-    numbers: HashMap<Inode, u32>,
+    numbers: NumberMap<Inode, u32>,
     /// Answers that are still true, by thread and descriptor. Only sockets: what is not a socket may become one.
-    known: HashMap<(pid_t, i32), Inode>,
+    known: NumberMap<(pid_t, i32), Inode>,
     /// Something is going on that the tracer cannot follow: ask every time.
     no_memory: bool,
 }

@@ -2,6 +2,7 @@
 //! arguments both as `strace` prints them and as values. This is also the JSON form of a trace (by `serde`).
 
 use std::borrow::Cow;
+use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
@@ -220,17 +221,9 @@ pub struct Outcome {
 }
 
 impl Event {
-    /// The event as a line, as `strace` prints it, without the process id in front.
+    /// The event as a line, as `strace` prints it, without the process id in front. (To print it, print the event itself.)
     pub fn line(&self) -> String {
-        match &self.what {
-            What::Call(call) => call.line(),
-            What::Signal { signal, details } => format!("--- {signal} {details} ---"),
-            What::Stopped { signal } => format!("--- stopped by {signal} ---"),
-            What::Exited { status } => format!("+++ exited with {status} +++"),
-            What::Killed { signal, core_dumped: false } => format!("+++ killed by {signal} +++"),
-            What::Killed { signal, core_dumped: true } => format!("+++ killed by {signal} (core dumped) +++"),
-            What::Superseded { by } => format!("+++ superseded by execve in pid {by} +++"),
-        }
+        self.to_string()
     }
 
     /// The call, if the event is one.
@@ -242,26 +235,63 @@ impl Event {
     }
 }
 
+/// The line, as `strace` prints it.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.what {
+            What::Call(call) => call.fmt(f),
+            What::Signal { signal, details } => write!(f, "--- {signal} {details} ---"),
+            What::Stopped { signal } => write!(f, "--- stopped by {signal} ---"),
+            What::Exited { status } => write!(f, "+++ exited with {status} +++"),
+            What::Killed { signal, core_dumped: false } => write!(f, "+++ killed by {signal} +++"),
+            What::Killed { signal, core_dumped: true } => write!(f, "+++ killed by {signal} (core dumped) +++"),
+            What::Superseded { by } => write!(f, "+++ superseded by execve in pid {by} +++"),
+        }
+    }
+}
+
+/// The line, as `strace` prints it.
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const COLUMN: usize = 39;
+        const SPACES: &str = "                                       ";
+        let width = self.write_request(f)?;
+        f.write_str(&SPACES[width.min(COLUMN)..])?;
+        f.write_str(" = ")?;
+        f.write_str(&self.outcome.text)
+    }
+}
+
 impl Call {
     /// The part left of ` = `: name and arguments. Of a call that never returned, the last argument's text may be
     /// ` <unfinished ...>`: what would have been known only at its return.
     pub fn request(&self) -> String {
-        let mut request = String::with_capacity(80);
-        request.push_str(&self.name);
-        request.push('(');
-        for (index, arg) in self.args.iter().enumerate() {
-            if index > 0 {
-                request.push_str(", ");
-            }
-            request.push_str(&arg.text);
-        }
-        request.push(')');
+        let mut request = String::with_capacity(120);
+        // Writing to a string cannot fail.
+        let _ = self.write_request(&mut request);
         request
     }
 
     /// The whole line. `strace` pads the request so that the `=` stands in column 40.
     pub fn line(&self) -> String {
-        format!("{:<39} = {}", self.request(), self.outcome.text)
+        self.to_string()
+    }
+
+    /// Writes the request, and gives its width.
+    fn write_request(&self, out: &mut impl fmt::Write) -> Result<usize, fmt::Error> {
+        let mut width = self.name.len() + 2;
+        out.write_str(&self.name)?;
+        out.write_str("(")?;
+        for (index, arg) in self.args.iter().enumerate() {
+            if index > 0 {
+                out.write_str(", ")?;
+                width += 2;
+            }
+            out.write_str(&arg.text)?;
+            width += arg.text.chars().count();
+        }
+        out.write_str(")")?;
+        Ok(width)
     }
 
     /// The argument of that name.

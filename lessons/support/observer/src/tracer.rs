@@ -5,7 +5,6 @@
 //! it reads the result, writes the event, and lets the thread run. Where the filter is refused, the thread is stopped at
 //! every call instead: slower, and otherwise the same.
 
-use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::time::{Duration, Instant};
@@ -19,6 +18,7 @@ use crate::filter;
 use crate::guard::{Attempt, Watchman};
 use crate::launch::{Launched, Plan, Report, Step};
 use crate::memory::Memory;
+use crate::numbers::NumberMap;
 use crate::ptrace::{self, SyscallStop};
 use crate::sentinel::Sentinel;
 use crate::signals;
@@ -28,15 +28,16 @@ use crate::{Call, Ending, Error, Event, Guard, Machine, Observation, Observer, T
 /// Calls that are not shown but must be seen: they change what descriptors mean behind the tracer's back.
 const WATCHED: [i64; 2] = [libc::SYS_unshare, libc::SYS_io_uring_setup];
 
-/// Runs the program to its end. Everything here happens in the calling thread, which must have no other children.
-pub(crate) fn run(observer: &Observer) -> Result<Observation, Error> {
+/// Runs the program to its end, and gives every event to `each` as it happens. Everything here happens in the calling
+/// thread, which must have no other children.
+pub(crate) fn run(observer: &Observer, each: &mut dyn FnMut(Event)) -> Result<Observation, Error> {
     change::check(&observer.injections)?;
     let started = Instant::now();
     let calls = decode::table().iter().map(|info| info.number).chain(WATCHED);
     let plan = Plan::new(observer, filter::filter(calls))?;
     let sentinel = Sentinel::start(observer.deadline).map_err(|source| tracer_error("fork", source))?;
     let launched = plan.fork()?;
-    let mut tracer = Tracer::new(observer, started, sentinel, launched);
+    let mut tracer = Tracer::new(observer, started, sentinel, launched, each);
     tracer.attach()?;
     tracer.follow()?;
     let trace = tracer.into_trace()?;
@@ -55,13 +56,14 @@ struct Tracer<'a> {
     /// Whether threads must be stopped at every call, because there is no filter.
     every_call: bool,
     /// All threads that have not ended.
-    tasks: HashMap<pid_t, Task>,
+    tasks: NumberMap<pid_t, Task>,
     fence: Fence,
     sockets: Sockets,
     watchman: Watchman,
     /// For each injection, how many calls it has fitted so far.
     counts: Vec<u32>,
-    events: Vec<Event>,
+    /// Takes every event.
+    each: &'a mut dyn FnMut(Event),
     remarks: Vec<String>,
     /// Set once all are to be killed: whatever stops from then on is killed and not resumed.
     killing: bool,
@@ -115,13 +117,19 @@ struct Fence {
 }
 
 impl<'a> Tracer<'a> {
-    fn new(observer: &'a Observer, started: Instant, sentinel: Sentinel, launched: Launched) -> Tracer<'a> {
+    fn new(
+        observer: &'a Observer,
+        started: Instant,
+        sentinel: Sentinel,
+        launched: Launched,
+        each: &'a mut dyn FnMut(Event),
+    ) -> Tracer<'a> {
         let root = Task::new(launched.pid);
         Tracer {
             observer,
             started,
             sentinel: Some(sentinel),
-            tasks: HashMap::from([(launched.pid, root)]),
+            tasks: NumberMap::from_iter([(launched.pid, root)]),
             launched,
             running: false,
             every_call: false,
@@ -129,7 +137,7 @@ impl<'a> Tracer<'a> {
             sockets: Sockets::default(),
             watchman: Watchman::new(observer.guard),
             counts: vec![0; observer.injections.len()],
-            events: Vec::new(),
+            each,
             remarks: Vec::new(),
             killing: false,
             ending: None,
@@ -510,7 +518,8 @@ impl<'a> Tracer<'a> {
         let name = call.info.name.into();
         let what = What::Call(Call { name, args, outcome, socket, injected, guard: call.guard });
         let took_us = micros(call.entered.elapsed());
-        self.events.push(Event { pid, tid, at_us: self.at(call.entered), took_us, what });
+        let at_us = self.at(call.entered);
+        (self.each)(Event { pid, tid, at_us, took_us, what });
         Ok(())
     }
 
@@ -554,13 +563,15 @@ impl<'a> Tracer<'a> {
             libc::SYS_exit | libc::SYS_exit_group => 0,
             _ => micros(call.entered.elapsed()),
         };
-        self.events.push(Event { pid, tid, at_us: self.at(call.entered), took_us, what });
+        let at_us = self.at(call.entered);
+        (self.each)(Event { pid, tid, at_us, took_us, what });
     }
 
     /// Keeps an event that is not a call.
     fn note(&mut self, tid: pid_t, pid: pid_t, what: What) {
         if self.running && self.fence.open {
-            self.events.push(Event { pid, tid, at_us: self.at(Instant::now()), took_us: 0, what });
+            let at_us = self.at(Instant::now());
+            (self.each)(Event { pid, tid, at_us, took_us: 0, what });
         }
     }
 
@@ -634,7 +645,7 @@ impl<'a> Tracer<'a> {
         }
     }
 
-    /// The trace, once all is over.
+    /// The trace, once all is over; its events have been given away.
     fn into_trace(mut self) -> Result<Trace, Error> {
         let Some(ending) = self.ending.take() else {
             let source = io::Error::other("another thread of this program waited for the child and took its news");
@@ -644,9 +655,8 @@ impl<'a> Tracer<'a> {
             self.remarks.push("the program never opened the fence: nothing was kept".to_string());
         }
         let machine = machine().map_err(|source| tracer_error("uname", source))?;
-        let events = std::mem::take(&mut self.events);
         let remarks = std::mem::take(&mut self.remarks);
-        Ok(Trace { machine, events, remarks, ending })
+        Ok(Trace { machine, events: Vec::new(), remarks, ending })
     }
 }
 
@@ -678,10 +688,12 @@ fn may_close(number: i64) -> bool {
 fn wait() -> Result<(pid_t, i32), Error> {
     loop {
         let mut status = 0;
+        let options = libc::__WALL | libc::__WNOTHREAD;
+        // The raw call: the C library's makes a point of being cancellable, which costs time at every stop.
         // SAFETY: `status` is a local that the kernel fills.
-        let tid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::__WNOTHREAD) };
+        let tid = unsafe { libc::syscall(libc::SYS_wait4, -1, &raw mut status, options, 0) };
         if tid > 0 {
-            return Ok((tid, status));
+            return Ok((tid as pid_t, status));
         }
         let error = io::Error::last_os_error();
         if error.kind() != io::ErrorKind::Interrupted {

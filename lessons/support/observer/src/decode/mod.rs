@@ -190,13 +190,14 @@ impl Pending {
     /// Adds the next argument, the raw one at this place printed as a signed `int`: descriptors, lengths, timeouts …
     fn push_int(&mut self, index: usize) {
         let number = self.int(index);
-        self.push(number.to_string(), Some(Value::Int(number.into())));
+        self.push(text::number(number.into()), Some(Value::Int(number.into())));
     }
 
     /// Adds the next argument, the raw one at this place printed as an unsigned word: sizes.
     fn push_size(&mut self, index: usize) {
         let number = self.raw[index];
-        self.push(number.to_string(), Some(Value::Int(number as i64)));
+        let text = i64::try_from(number).map_or_else(|_| number.to_string().into(), text::number);
+        self.push(text, Some(Value::Int(number as i64)));
     }
 
     /// Adds the next argument, the raw one at this place printed as a pointer that is not followed.
@@ -224,10 +225,8 @@ impl Pending {
             None => {
                 let text = if self.result_in_hex {
                     text::hex(self.result as u64)
-                } else if self.result == 0 {
-                    "0".into()
                 } else {
-                    self.result.to_string().into()
+                    text::number(self.result)
                 };
                 Outcome { value: Some(self.result), errno: None, text }
             }

@@ -12,6 +12,20 @@ pub(crate) type Text = Cow<'static, str>;
 /// Constants of one kind, in the order in which `strace` names them.
 pub(crate) type Names = &'static [(u64, &'static str)];
 
+/// The numbers from 0 to 99: most of what is printed is among them, and a constant costs nothing.
+const SMALL: &str = "\
+    0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
+    5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+
+/// A number.
+pub(crate) fn number(number: i64) -> Text {
+    match usize::try_from(number) {
+        Ok(small @ 0..10) => Cow::Borrowed(&SMALL[2 * small + 1..2 * small + 2]),
+        Ok(small @ 10..100) => Cow::Borrowed(&SMALL[2 * small..2 * small + 2]),
+        _ => Cow::Owned(number.to_string()),
+    }
+}
+
 /// Most bytes of a string, and most elements of an array, that are shown.
 pub(crate) const SHOWN: usize = 32;
 

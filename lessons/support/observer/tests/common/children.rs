@@ -69,6 +69,7 @@ fn play(args: &[&str]) -> io::Result<()> {
         #[cfg(target_arch = "x86_64")]
         ["x32"] => x32(),
         ["observe", program, ref rest @ ..] => observe(program, rest),
+        ["collect", program, ref rest @ ..] => collect(program, rest),
         ["without", call, errno, program, ref rest @ ..] => {
             forbid(call, number(errno)?)?;
             observe(program, rest)
@@ -751,15 +752,30 @@ fn x32() -> io::Result<()> {
 /// Is itself an observer: prints what it saw, or why it could not.
 fn observe(program: &str, args: &[&str]) -> io::Result<()> {
     let observer = args.iter().fold(Observer::new(program), |observer, arg| observer.arg(arg));
-    let seen = observer.run().map_err(io::Error::other)?;
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    for event in &seen.trace.events {
-        writeln!(out, "{}", event.line())?;
-    }
-    for remark in &seen.trace.remarks {
+    let mut out = io::BufWriter::new(io::stdout());
+    let mut printed = Ok(());
+    let seen = observer.run_with(|event| {
+        if printed.is_ok() {
+            printed = writeln!(out, "{event}");
+        }
+    });
+    let trace = seen.map_err(io::Error::other)?.trace;
+    printed?;
+    for remark in &trace.remarks {
         writeln!(out, "{remark}")?;
     }
-    writeln!(out, "{:?}", seen.trace.ending)?;
+    writeln!(out, "{:?}", trace.ending)?;
+    out.flush()
+}
+
+/// The same, but keeps all events and prints them at the end.
+fn collect(program: &str, args: &[&str]) -> io::Result<()> {
+    let observer = args.iter().fold(Observer::new(program), |observer, arg| observer.arg(arg));
+    let seen = observer.run().map_err(io::Error::other)?;
+    let mut out = io::BufWriter::new(io::stdout());
+    for event in &seen.trace.events {
+        writeln!(out, "{event}")?;
+    }
     out.flush()
 }
 
