@@ -4,12 +4,13 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use observer::fence;
 use serde_json::Value;
 
@@ -236,6 +237,8 @@ fn shortened(text: &str) -> String {
 }
 
 /// What a function returns, as far as it hands descriptors over to its caller: those are not left behind.
+///
+/// What is not covered here, an act can turn into something that is, in the closure that it passes to [`Stage::call`].
 pub trait Descriptors {
     /// Their numbers.
     fn descriptors(&self) -> Vec<RawFd>;
@@ -289,7 +292,7 @@ impl<A: Descriptors, B: Descriptors, C: Descriptors> Descriptors for (A, B, C) {
 }
 
 macro_rules! no_descriptors {
-    ($($kind:ty),*) => {
+    ($($kind:ty),* $(,)?) => {
         $(impl Descriptors for $kind {
             fn descriptors(&self) -> Vec<RawFd> {
                 Vec::new()
@@ -297,4 +300,5 @@ macro_rules! no_descriptors {
         })*
     };
 }
-no_descriptors!((), bool, u8, u16, u32, u64, usize, i32, i64, String, Duration, SocketAddr, SocketAddrV4);
+no_descriptors!((), bool, char, u8, u16, u32, u64, usize, i8, i16, i32, i64, isize, String, &'static str);
+no_descriptors!(Duration, Errno, IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6);
