@@ -1,17 +1,19 @@
 //! Compares the observer with `strace` on any program: `cargo run -p observer --example compare -- /bin/ls -l`.
-//! Exits with 1 if they differ.
+//! With `--fenced` before the program only what lies between its marks is compared. Exits with 1 if they differ.
 
 use std::process::ExitCode;
 
 use observer::strace::{self, Subject};
 
 fn main() -> ExitCode {
-    let mut args = std::env::args_os().skip(1);
+    let mut args = std::env::args_os().skip(1).peekable();
+    let fenced = args.next_if(|arg| arg == "--fenced").is_some();
     let Some(program) = args.next() else {
-        eprintln!("usage: compare PROGRAM [ARGUMENT …]  (the program's path)");
+        eprintln!("usage: compare [--fenced] PROGRAM [ARGUMENT …]  (the program's path)");
         return ExitCode::from(2);
     };
     let subject = args.fold(Subject::new(program), Subject::arg);
+    let subject = if fenced { subject.fenced() } else { subject };
     let report = match strace::compare(&subject) {
         Ok(report) => report,
         Err(why) => {

@@ -462,37 +462,38 @@ fn without_names(text: &str) -> (String, Vec<&str>) {
 /// into its column (after checking that it stands there).
 fn parse(log: &str) -> Result<Vec<Line>, String> {
     const UNFINISHED: &str = " <unfinished ...>";
-    let mut lines: Vec<Line> = Vec::new();
+    let mut lines: Vec<Option<Line>> = Vec::new();
     // For each thread its line that is not complete yet.
     let mut open: HashMap<i32, usize> = HashMap::new();
     for raw in log.lines() {
         let (tid, text) = raw.split_once(' ').ok_or_else(|| format!("a line without a process id: {raw}"))?;
         let tid: i32 = tid.parse().map_err(|_| format!("a line without a process id: {raw}"))?;
         let text = text.trim_start();
-        if let Some(start) = text.strip_suffix(UNFINISHED) {
-            open.insert(tid, lines.len());
-            lines.push(Line { tid, text: start.to_string() });
+        if let Some((_, rest)) = text.strip_prefix("<... ").and_then(|text| text.split_once(" resumed>")) {
+            let begun = open.remove(&tid).and_then(|index| lines[index].take());
+            let begun = begun.ok_or_else(|| format!("nothing to resume: {raw}"))?;
+            let whole = format!("{}{rest}", begun.text);
+            lines.push(Some(Line { tid, text: squeeze(&whole, None)? }));
             continue;
         }
-        let resumed = text.strip_prefix("<... ").and_then(|text| text.split_once(" resumed>"));
-        match resumed {
-            Some((_, rest)) => {
-                let index = open.remove(&tid).ok_or_else(|| format!("nothing to resume: {raw}"))?;
-                let whole = format!("{}{rest}", lines[index].text);
-                lines[index].text = squeeze(&whole, None)?;
-            }
-            None => {
-                let column = raw.len() - text.len();
-                lines.push(Line { tid, text: squeeze(text, Some(column))? });
+        if let Some(start) = text.strip_suffix(UNFINISHED) {
+            open.insert(tid, lines.len());
+            lines.push(Some(Line { tid, text: start.to_string() }));
+            continue;
+        }
+        // exec ends a process's other threads; its caller goes on under the id of the first.
+        if let Some(by) =
+            text.strip_prefix("+++ superseded by execve in pid ").and_then(|text| text.strip_suffix(" +++"))
+        {
+            let by = by.parse().map_err(|_| format!("a thread without an id: {raw}"))?;
+            if let Some(index) = open.remove(&by) {
+                open.insert(tid, index);
             }
         }
+        let column = raw.len() - text.len();
+        lines.push(Some(Line { tid, text: squeeze(text, Some(column))? }));
     }
-    // A line that was never resumed belongs to a thread that was replaced by exec.
-    for index in open.into_values() {
-        let text = &mut lines[index].text;
-        text.push_str(" <unfinished ...>) = ?");
-    }
-    Ok(lines)
+    Ok(lines.into_iter().flatten().collect())
 }
 
 /// Takes out the spaces before the `=` of a call's line. `column` is where the line began, if it was printed at one go.

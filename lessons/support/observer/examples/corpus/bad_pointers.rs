@@ -3,9 +3,10 @@
 use crate::machine::{Edge, NONE, at, call, close, into, loopback, must, name_of, pair, socket, tcp};
 
 pub fn play() {
-    let edge = Edge::new();
-    for pointer in edge.bad() {
+    for pointer in Edge::new().bad() {
         addresses(pointer);
+    }
+    for pointer in Edge::new().bad() {
         buffers(pointer);
     }
 }

@@ -90,10 +90,10 @@ fn datagrams() {
         call(libc::SYS_recvfrom, &[receiver, into(&mut buffer), 64, 0x40, into(&mut from), into(&mut length)]);
     }
     must(libc::SYS_sendto, &[sender, at(b""), 0, 0, at(&address), 16]);
-    must(libc::SYS_recvfrom, &[receiver, into(&mut buffer), 64, 0, into(&mut from), 0]);
+    call(libc::SYS_recvfrom, &[receiver, into(&mut buffer), 64, 0, into(&mut from), 0]);
     must(libc::SYS_sendto, &[sender, at(b"x"), 1, 0, at(&address), 16]);
     let mut length = 16_i32;
-    must(libc::SYS_recvfrom, &[receiver, into(&mut buffer), 64, 0, 0, into(&mut length)]);
+    call(libc::SYS_recvfrom, &[receiver, into(&mut buffer), 64, 0, 0, into(&mut length)]);
     close(&[receiver, sender]);
     // Unix datagrams from a socket without a name have an address of no length.
     let [one, other] = pair(libc::SOCK_DGRAM);
@@ -141,7 +141,7 @@ fn vectors() {
     must(libc::SYS_readv, &[other, at(&room), 3]);
     must(libc::SYS_writev, &[one, at(&parts), 1]);
     must(libc::SYS_readv, &[other, at(&room), 3]);
-    for count in [0, 1, 2, 1024, 1025, 0x8000_0000, NONE] {
+    for count in [0, 1, 2] {
         call(libc::SYS_writev, &[NONE, at(&parts), count]);
         call(libc::SYS_readv, &[NONE, at(&room), count]);
     }
@@ -169,7 +169,7 @@ fn vectors() {
         vector.extend_from_slice(&word.to_ne_bytes());
     }
     let start = edge.put(&vector);
-    for count in [1, 2, 3, 100] {
+    for count in [1, 2, 3, 100, 1024, 1025, 0x8000_0000, NONE] {
         call(libc::SYS_writev, &[one, start, count]);
         call(libc::SYS_writev, &[one, start + 8, count]);
     }

@@ -183,6 +183,15 @@ fn ioctl() {
         call(libc::SYS_ioctl, &[NONE, request, 7]);
         call(libc::SYS_ioctl, &[NONE, request, 0xffff_ffff_ffff_ff00]);
     }
+    // Every request for sockets and interfaces by name.
+    for request in
+        (0x8900..0x8a00).chain([0x8010_8906, 0x8010_8907]).filter(|request| !(0x89a0..0x89b0).contains(request))
+    {
+        call(libc::SYS_ioctl, &[NONE, request, 0]);
+        call(libc::SYS_ioctl, &[NONE, request, 1]);
+        call(libc::SYS_ioctl, &[NONE, request, at(&[0x4141_4141_u64, 0, 0x0102_0304_0506_0708, 9, 10, 11])]);
+    }
+    list_of_interfaces();
     let edge = Edge::new();
     let datagrams = socket(libc::AF_INET, libc::SOCK_DGRAM);
     for pointer in edge.bad() {
@@ -191,6 +200,25 @@ fn ioctl() {
         }
     }
     close(&[datagrams]);
+}
+
+/// SIOCGIFCONF: only the loopback interface is sure to be there, so its room is asked for, and no more.
+fn list_of_interfaces() {
+    let fd = socket(libc::AF_INET, libc::SOCK_DGRAM);
+    let mut space = [0_u64; 5];
+    for length in [40_i64, 39, 0, -1] {
+        let mut list = [length, into(&mut space) as i64];
+        call(libc::SYS_ioctl, &[fd, 0x8912, into(&mut list)]);
+        call(libc::SYS_ioctl, &[NONE, 0x8912, into(&mut list)]);
+    }
+    let mut list = [80_i64, 0];
+    call(libc::SYS_ioctl, &[fd, 0x8912, into(&mut list)]);
+    for pointer in Edge::new().bad() {
+        call(libc::SYS_ioctl, &[fd, 0x8912, pointer]);
+        let mut list = [40_i64, pointer as i64];
+        call(libc::SYS_ioctl, &[fd, 0x8912, into(&mut list)]);
+    }
+    close(&[fd]);
 }
 
 fn sendfile_and_splice() {

@@ -2,7 +2,7 @@
 
 use crate::machine::{Edge, NONE, at, call, close, into, loopback, must, name_of, pair, socket};
 
-/// `struct msghdr` as the kernel has it.
+/// `struct mmsghdr` as the kernel has it: `struct msghdr` and two fields more.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Header {
@@ -14,8 +14,9 @@ struct Header {
     control: usize,
     control_length: usize,
     flags: u32,
-    /// Padding in `struct msghdr`; the length that was moved in `struct mmsghdr`.
+    more_padding: u32,
     moved: u32,
+    last_padding: u32,
 }
 
 const EMPTY: Header = Header {
@@ -27,7 +28,9 @@ const EMPTY: Header = Header {
     control: 0,
     control_length: 0,
     flags: 0,
+    more_padding: 0,
     moved: 0,
+    last_padding: 0,
 };
 
 pub fn play() {
@@ -193,9 +196,10 @@ fn odd_control_messages() {
     send(at(error.as_slice()), error.len());
     let original = control(libc::SOL_IP, libc::IP_ORIGDSTADDR, &loopback(8));
     send(at(original.as_slice()), original.len());
-    // Lengths that do not fit.
+    // Lengths that do not fit. (Within 7 of the largest number strace 6.1 never comes to an end, so these are missing: it
+    // rounds the length up to whole words, which gives 0, and so goes on to the next message at the same place.)
     let rights = control(libc::SOL_SOCKET, libc::SCM_RIGHTS, &data[..8]);
-    for told in [0_usize, 1, 8, 15, 16, 17, 19, 20, 24, 25, 32, 40, 100, 1 << 32, usize::MAX - 3, usize::MAX] {
+    for told in [0_usize, 1, 8, 15, 16, 17, 19, 20, 24, 25, 32, 40, 100, 1 << 32, 1 << 62] {
         let mut bytes = [rights.clone(), rights.clone(), vec![9; 24]].concat();
         bytes[..8].copy_from_slice(&told.to_ne_bytes());
         for length in [1, 8, 15, 16, 17, 20, 24, 25, 31, 32, 40, 48, 49, 64, 72] {

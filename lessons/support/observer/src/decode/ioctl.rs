@@ -1,7 +1,7 @@
 //! ioctl: the requests for sockets and network interfaces, and the few that any descriptor takes.
 
 use super::addresses;
-use super::buffers::int;
+use super::buffers::{array, int, word};
 use super::names::{HARDWARE_TYPES, INTERFACE_FLAGS, IOCTL_REQUESTS};
 use super::text::{Text, find, flags, hex, name, pointer, put, quote_field};
 use super::{Pending, Rest};
@@ -10,6 +10,8 @@ use crate::trace::Value;
 
 /// `struct ifreq`.
 const INTERFACE: usize = 40;
+/// `struct ifconf`.
+const LIST: usize = 16;
 /// Where the name of an interface ends in it and what is asked about it begins.
 const NAME: usize = 16;
 
@@ -24,8 +26,12 @@ enum Argument {
     Interface,
     /// Points to `struct ifreq` with an interface's name; the kernel adds what was asked for.
     InterfaceBack,
+    /// Points to `struct ifconf`: room for a list of interfaces, which the kernel fills.
+    List,
     /// There is none.
     None,
+    /// A pointer that is not followed.
+    Pointer,
     /// A number or a pointer of which nothing is known.
     Unknown,
 }
@@ -59,6 +65,18 @@ mod request {
     pub const SIOCGIFMTU: u32 = 0x8921;
     pub const SIOCSIFMTU: u32 = 0x8922;
     pub const SIOCGIFHWADDR: u32 = 0x8927;
+    pub const SIOCSIFNAME: u32 = 0x8923;
+    pub const SIOCSIFHWADDR: u32 = 0x8924;
+    pub const SIOCGIFENCAP: u32 = 0x8925;
+    pub const SIOCSIFENCAP: u32 = 0x8926;
+    pub const SIOCGIFSLAVE: u32 = 0x8929;
+    pub const SIOCSIFSLAVE: u32 = 0x8930;
+    pub const SIOCADDMULTI: u32 = 0x8931;
+    pub const SIOCDELMULTI: u32 = 0x8932;
+    pub const SIOCGIFCONF: u32 = 0x8912;
+    pub const SIOCSIFHWBROADCAST: u32 = 0x8937;
+    pub const SIOCGIFMAP: u32 = 0x8970;
+    pub const SIOCSIFMAP: u32 = 0x8971;
     pub const SIOCGIFINDEX: u32 = 0x8933;
     pub const SIOCGIFTXQLEN: u32 = 0x8942;
     pub const SIOCSIFTXQLEN: u32 = 0x8943;
@@ -67,13 +85,39 @@ mod request {
 fn argument_of(code: u32) -> Argument {
     use request::*;
     match code {
-        FIONBIO | FIOASYNC | FIOSETOWN | SIOCSPGRP => Argument::Number,
-        FIONREAD | TIOCOUTQ | SIOCATMARK | FIOGETOWN | SIOCGPGRP | SIOCOUTQNSD => Argument::NumberBack,
+        FIONBIO | FIOASYNC | FIOSETOWN | SIOCSPGRP | SIOCSIFENCAP => Argument::Number,
+        FIONREAD | TIOCOUTQ | SIOCATMARK | FIOGETOWN | SIOCGPGRP | SIOCOUTQNSD | SIOCGIFENCAP => Argument::NumberBack,
         SIOCSIFFLAGS | SIOCSIFADDR | SIOCSIFDSTADDR | SIOCSIFBRDADDR | SIOCSIFNETMASK | SIOCSIFMETRIC | SIOCSIFMTU
-        | SIOCSIFTXQLEN => Argument::Interface,
+        | SIOCSIFTXQLEN | SIOCSIFNAME | SIOCSIFHWADDR | SIOCSIFHWBROADCAST | SIOCADDMULTI | SIOCDELMULTI
+        | SIOCSIFMAP | SIOCSIFSLAVE => Argument::Interface,
         SIOCGIFNAME | SIOCGIFFLAGS | SIOCGIFADDR | SIOCGIFDSTADDR | SIOCGIFBRDADDR | SIOCGIFNETMASK | SIOCGIFMETRIC
-        | SIOCGIFMTU | SIOCGIFHWADDR | SIOCGIFINDEX | SIOCGIFTXQLEN => Argument::InterfaceBack,
+        | SIOCGIFMTU | SIOCGIFHWADDR | SIOCGIFINDEX | SIOCGIFTXQLEN | SIOCGIFMAP | SIOCGIFSLAVE => {
+            Argument::InterfaceBack
+        }
+        SIOCGIFCONF => Argument::List,
         FIOCLEX | FIONCLEX => Argument::None,
+        // Time stamps, routes, links, memory, private flags, bridges, ethtool, MII, network namespace, ARP and RARP,
+        // DLCI, VLAN, bonding, hardware time stamps: pointers to structures that are not shown.
+        0x8906
+        | 0x8907
+        | 0x8010_8906
+        | 0x8010_8907
+        | 0x890b..=0x890d
+        | 0x8911
+        | 0x891f
+        | 0x8920
+        | 0x8934..=0x8936
+        | 0x8938
+        | 0x8940
+        | 0x8941
+        | 0x8946..=0x894a
+        | 0x894c
+        | 0x8953..=0x8955
+        | 0x8960..=0x8962
+        | 0x8980..=0x8983
+        | 0x8990..=0x8995
+        | 0x89b0
+        | 0x89b1 => Argument::Pointer,
         _ => Argument::Unknown,
     }
 }
@@ -106,6 +150,20 @@ pub(super) fn ioctl(call: &mut Pending, memory: &Memory) -> Rest {
             }
             None => call.push_pointer(2),
         },
+        Argument::List => match memory.array::<LIST>(call.raw[2]) {
+            Some(list) => {
+                let (length, buffer) = (int(&list, 0), word(&list, 8));
+                let mut out = "{ifc_len=".to_string();
+                if buffer != 0 {
+                    print_list_length(&mut out, length);
+                }
+                call.push(out, Some(Value::Pointer(call.raw[2])));
+                (call.kept.length, call.kept.address) = (length, buffer);
+                return Rest::Details;
+            }
+            None => call.push_pointer(2),
+        },
+        Argument::Pointer => call.push_pointer(2),
         Argument::Unknown => call.push(hex(call.raw[2]), Some(Value::Int(call.raw[2] as i64))),
     }
     Rest::Nothing
@@ -130,6 +188,51 @@ pub(super) fn ioctl_end(call: &mut Pending, memory: &Memory) {
             print_interface(out, code, &bytes);
         }
         out.push('}');
+    }
+}
+
+/// The rest of `struct ifconf`: its length and its room before and after, and the interfaces.
+fn print_list(out: &mut String, memory: &Memory, before: (i32, u64), list: Option<[u8; LIST]>, failed: bool) {
+    let (length, buffer) = before;
+    let Some(list) = list else {
+        if buffer == 0 {
+            print_list_length(out, length);
+        }
+        put!(out, ", ifc_buf={}}}", pointer(buffer));
+        return;
+    };
+    let (new_length, new_buffer) = (int(&list, 0), word(&list, 8));
+    if buffer != 0 && length != new_length {
+        out.push_str(" => ");
+    }
+    if buffer == 0 || length != new_length {
+        print_list_length(out, new_length);
+    }
+    out.push_str(", ifc_buf=");
+    if buffer == 0 || failed {
+        out.push_str(&pointer(buffer));
+        if buffer != new_buffer {
+            put!(out, " => {}", pointer(new_buffer));
+        }
+    } else {
+        let count = (new_length / INTERFACE as i32).max(0) as u64;
+        array(out, memory, new_buffer, count, INTERFACE as u64, |out, entry| {
+            out.push_str("{ifr_name=");
+            quote_field(out, &entry[..NAME]);
+            out.push_str(", ifr_addr=");
+            addresses::print(out, &entry[NAME..NAME + 16]);
+            out.push('}');
+            true
+        });
+    }
+    out.push('}');
+}
+
+/// A length, and how many interfaces it has room for if it is a whole number of them.
+fn print_list_length(out: &mut String, length: i32) {
+    put!(out, "{length}");
+    if length > 0 && length % INTERFACE as i32 == 0 {
+        put!(out, " /* {} * sizeof(struct ifreq) */", length / INTERFACE as i32);
     }
 }
 
@@ -177,7 +280,20 @@ fn print_interface(out: &mut String, code: u32, bytes: &[u8; INTERFACE]) {
         SIOCGIFMETRIC | SIOCSIFMETRIC => put!(out, "ifr_metric={number}"),
         SIOCGIFMTU | SIOCSIFMTU => put!(out, "ifr_mtu={number}"),
         SIOCGIFTXQLEN | SIOCSIFTXQLEN => put!(out, "ifr_qlen={number}"),
-        SIOCGIFHWADDR => {
+        SIOCGIFSLAVE | SIOCSIFSLAVE | SIOCSIFNAME => {
+            out.push_str(if code == SIOCSIFNAME { "ifr_newname=" } else { "ifr_slave=" });
+            quote_field(out, &bytes[NAME..2 * NAME]);
+        }
+        SIOCGIFMAP | SIOCSIFMAP => {
+            let [start, end] = [16, 24].map(|at| hex(word(bytes, at)));
+            let base = hex(u16::from_ne_bytes([bytes[32], bytes[33]]).into());
+            let [irq, dma, port] = [34, 35, 36].map(|at| hex(bytes[at].into()));
+            put!(
+                out,
+                "ifr_map={{mem_start={start}, mem_end={end}, base_addr={base}, irq={irq}, dma={dma}, port={port}}}"
+            );
+        }
+        SIOCGIFHWADDR | SIOCSIFHWADDR | SIOCSIFHWBROADCAST | SIOCADDMULTI | SIOCDELMULTI => {
             put!(out, "ifr_hwaddr={{sa_family={}, sa_data=", name(HARDWARE_TYPES, short.into(), "ARPHRD_???"));
             print_hardware(out, short, &bytes[NAME + 2..NAME + 16]);
             out.push('}');

@@ -108,7 +108,9 @@ pub(crate) struct Pending {
 struct Kept {
     /// The length in a value-result argument.
     length: i32,
-    /// The same for each message of recvmmsg.
+    /// An address.
+    address: u64,
+    /// The length for each message of recvmmsg.
     lengths: Vec<i32>,
     /// A text.
     text: Option<Cow<'static, str>>,

@@ -130,6 +130,85 @@ pub(crate) const NETLINK_PROTOCOLS: Names = &[
     (22, "NETLINK_SMC"),
 ];
 
+/// Protocols of AF_AX25.
+pub(crate) const AX25_PROTOCOLS: Names = &[
+    (0x1, "AX25_P_ROSE"),
+    (0x6, "AX25_P_VJCOMP"),
+    (0x7, "AX25_P_VJUNCOMP"),
+    (0x8, "AX25_P_SEGMENT"),
+    (0xc3, "AX25_P_TEXNET"),
+    (0xc4, "AX25_P_LQ"),
+    (0xca, "AX25_P_ATALK"),
+    (0xcb, "AX25_P_ATALK_ARP"),
+    (0xcc, "AX25_P_IP"),
+    (0xcd, "AX25_P_ARP"),
+    (0xce, "AX25_P_FLEXNET"),
+    (0xcf, "AX25_P_NETROM"),
+    (0xf0, "AX25_P_TEXT"),
+];
+
+/// Protocols of AF_CAN.
+pub(crate) const CAN_PROTOCOLS: Names = &[
+    (1, "CAN_RAW"),
+    (2, "CAN_BCM"),
+    (3, "CAN_TP16"),
+    (4, "CAN_TP20"),
+    (5, "CAN_MCNET"),
+    (6, "CAN_ISOTP"),
+    (7, "CAN_J1939"),
+];
+
+/// Protocols of AF_BLUETOOTH.
+pub(crate) const BLUETOOTH_PROTOCOLS: Names = &[
+    (0, "BTPROTO_L2CAP"),
+    (1, "BTPROTO_HCI"),
+    (2, "BTPROTO_SCO"),
+    (3, "BTPROTO_RFCOMM"),
+    (4, "BTPROTO_BNEP"),
+    (5, "BTPROTO_CMTP"),
+    (6, "BTPROTO_HIDP"),
+    (7, "BTPROTO_AVDTP"),
+];
+
+/// Protocols of AF_ISDN.
+pub(crate) const ISDN_PROTOCOLS: Names = &[
+    (0x0, "ISDN_P_BASE"),
+    (0x1, "ISDN_P_TE_S0"),
+    (0x2, "ISDN_P_NT_S0"),
+    (0x3, "ISDN_P_TE_E1"),
+    (0x4, "ISDN_P_NT_E1"),
+    (0x10, "ISDN_P_LAPD_TE"),
+    (0x11, "ISDN_P_LAPD_NT"),
+    (0x21, "ISDN_P_B_RAW"),
+    (0x22, "ISDN_P_B_HDLC"),
+    (0x23, "ISDN_P_B_X75SLP"),
+    (0x24, "ISDN_P_B_L2DTMF"),
+    (0x25, "ISDN_P_B_L2DSP"),
+    (0x26, "ISDN_P_B_L2DSPHDLC"),
+];
+
+/// Protocols of AF_PHONET.
+pub(crate) const PHONET_PROTOCOLS: Names = &[(0, "PN_PROTO_TRANSPORT"), (1, "PN_PROTO_PHONET"), (2, "PN_PROTO_PIPE")];
+
+/// Protocols of AF_CAIF.
+pub(crate) const CAIF_PROTOCOLS: Names = &[
+    (0, "CAIFPROTO_AT"),
+    (1, "CAIFPROTO_DATAGRAM"),
+    (2, "CAIFPROTO_DATAGRAM_LOOP"),
+    (3, "CAIFPROTO_UTIL"),
+    (4, "CAIFPROTO_RFM"),
+    (5, "CAIFPROTO_DEBUG"),
+];
+
+/// Protocols of AF_NFC.
+pub(crate) const NFC_PROTOCOLS: Names = &[(0, "NFC_SOCKPROTO_RAW"), (1, "NFC_SOCKPROTO_LLCP")];
+
+/// Protocols of AF_KCM.
+pub(crate) const KCM_PROTOCOLS: Names = &[(0, "KCMPROTO_CONNECTED")];
+
+/// Protocols of AF_SMC.
+pub(crate) const SMC_PROTOCOLS: Names = &[(0, "SMCPROTO_SMC"), (1, "SMCPROTO_SMC6")];
+
 /// Protocols of AF_PACKET.
 pub(crate) const ETHERNET_PROTOCOLS: Names = &[
     (0x1, "ETH_P_802_3"),
@@ -545,6 +624,66 @@ pub(crate) const IP_OPTIONS: Names = &[
     (49, "IP_MULTICAST_ALL"),
     (50, "IP_UNICAST_IF"),
 ];
+
+/// Options of level SOL_IP that can only be got: those of the packet filters.
+pub(crate) const IP_GET_OPTIONS: Names = &[
+    (96, "ARPT_SO_GET_INFO"),
+    (97, "ARPT_SO_GET_ENTRIES"),
+    (99, "ARPT_SO_GET_REVISION_TARGET"),
+    (128, "EBT_SO_GET_INFO"),
+    (129, "EBT_SO_GET_ENTRIES"),
+    (130, "EBT_SO_GET_INIT_INFO"),
+    (131, "EBT_SO_GET_INIT_ENTRIES"),
+    (1152, "IP_VS_SO_GET_VERSION"),
+    (1153, "IP_VS_SO_GET_INFO"),
+    (1154, "IP_VS_SO_GET_SERVICES"),
+    (1155, "IP_VS_SO_GET_SERVICE"),
+    (1156, "IP_VS_SO_GET_DESTS"),
+    (1157, "IP_VS_SO_GET_DEST"),
+    (1158, "IP_VS_SO_GET_TIMEOUT"),
+    (1159, "IP_VS_SO_GET_DAEMON"),
+    (64, "IPT_SO_GET_INFO"),
+    (65, "IPT_SO_GET_ENTRIES"),
+    (66, "IPT_SO_GET_REVISION_MATCH"),
+    (67, "IPT_SO_GET_REVISION_TARGET"),
+];
+
+/// Options of level SOL_IP that can only be set.
+pub(crate) const IP_SET_OPTIONS: Names = &[
+    (96, "ARPT_SO_SET_REPLACE"),
+    (97, "ARPT_SO_SET_ADD_COUNTERS"),
+    (128, "EBT_SO_SET_ENTRIES"),
+    (129, "EBT_SO_SET_COUNTERS"),
+    (1152, "IP_VS_SO_SET_NONE"),
+    (1153, "IP_VS_SO_SET_INSERT"),
+    (1154, "IP_VS_SO_SET_ADD"),
+    (1155, "IP_VS_SO_SET_EDIT"),
+    (1156, "IP_VS_SO_SET_DEL"),
+    (1157, "IP_VS_SO_SET_FLUSH"),
+    (1158, "IP_VS_SO_SET_LIST"),
+    (1159, "IP_VS_SO_SET_ADDDEST"),
+    (1160, "IP_VS_SO_SET_DELDEST"),
+    (1161, "IP_VS_SO_SET_EDITDEST"),
+    (1162, "IP_VS_SO_SET_TIMEOUT"),
+    (1163, "IP_VS_SO_SET_STARTDAEMON"),
+    (1164, "IP_VS_SO_SET_STOPDAEMON"),
+    (1165, "IP_VS_SO_SET_RESTORE"),
+    (1166, "IP_VS_SO_SET_SAVE"),
+    (1167, "IP_VS_SO_SET_ZERO"),
+    (64, "IPT_SO_SET_REPLACE"),
+    (65, "IPT_SO_SET_ADD_COUNTERS"),
+];
+
+/// Options of level SOL_IPV6 that can only be got.
+pub(crate) const IPV6_GET_OPTIONS: Names = &[
+    (64, "IP6T_SO_GET_INFO"),
+    (65, "IP6T_SO_GET_ENTRIES"),
+    (68, "IP6T_SO_GET_REVISION_MATCH"),
+    (69, "IP6T_SO_GET_REVISION_TARGET"),
+];
+
+/// Options of level SOL_IPV6 that can only be set.
+pub(crate) const IPV6_SET_OPTIONS: Names = &[(64, "IP6T_SO_SET_REPLACE"), (65, "IP6T_SO_SET_ADD_COUNTERS")];
 
 /// Options of level SOL_IPV6.
 pub(crate) const IPV6_OPTIONS: Names = &[

@@ -6,8 +6,9 @@ use super::addresses::{self, interface, ipv4, ipv6, print_ipv6};
 use super::buffers::{self, array, int};
 use super::messages::print_credentials;
 use super::names::{
-    IP_OPTIONS, IPV6_OPTIONS, LEVELS, NETLINK_OPTIONS, PACKET_OPTIONS, RAW_OPTIONS, SOCKET_OPTIONS, TCP_OPTIONS,
-    TXREHASH_VALUES, UDP_OPTIONS, VSOCK_OPTIONS,
+    IP_GET_OPTIONS, IP_OPTIONS, IP_SET_OPTIONS, IPV6_GET_OPTIONS, IPV6_OPTIONS, IPV6_SET_OPTIONS, LEVELS,
+    NETLINK_OPTIONS, PACKET_OPTIONS, RAW_OPTIONS, SOCKET_OPTIONS, TCP_OPTIONS, TXREHASH_VALUES, UDP_OPTIONS,
+    VSOCK_OPTIONS,
 };
 use super::sockets::push_changed_length;
 use super::text::{SHOWN, find, pointer, put, quote_hex};
@@ -72,6 +73,9 @@ pub(super) fn getsockopt_end(call: &mut Pending, memory: &Memory) {
 
 /// Descriptor, level and the option's name, which depends on the level.
 fn push_option(call: &mut Pending, get: bool) {
+    // Some options have one name when they are set and another when they are got.
+    let number = u64::from(call.raw[2] as u32);
+    let either = |both, one| if find(both, number).is_some() { both } else { one };
     call.push_int(0);
     call.push_constant(1, LEVELS, "SOL_??");
     let (names, unknown) = match call.int(1) {
@@ -81,8 +85,8 @@ fn push_option(call: &mut Pending, get: bool) {
             return;
         }
         libc::SOL_SOCKET => (SOCKET_OPTIONS, "SO_???"),
-        libc::SOL_IP => (IP_OPTIONS, "IP_???"),
-        libc::SOL_IPV6 => (IPV6_OPTIONS, "IPV6_???"),
+        libc::SOL_IP => (either(IP_OPTIONS, if get { IP_GET_OPTIONS } else { IP_SET_OPTIONS }), "IP_???"),
+        libc::SOL_IPV6 => (either(IPV6_OPTIONS, if get { IPV6_GET_OPTIONS } else { IPV6_SET_OPTIONS }), "IPV6_???"),
         libc::SOL_TCP => (TCP_OPTIONS, "TCP_???"),
         libc::SOL_UDP => (UDP_OPTIONS, "UDP_???"),
         libc::SOL_RAW => (RAW_OPTIONS, "RAW_???"),
@@ -90,7 +94,6 @@ fn push_option(call: &mut Pending, get: bool) {
         libc::SOL_NETLINK => (NETLINK_OPTIONS, "NETLINK_???"),
         libc::AF_VSOCK => (VSOCK_OPTIONS, "SO_VM_???"),
         _ => {
-            let number = call.raw[2] as u32;
             call.push(number.to_string(), Some(Value::Int((number as i32).into())));
             return;
         }

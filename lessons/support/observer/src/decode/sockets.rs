@@ -2,26 +2,53 @@
 
 use super::addresses;
 use super::names::{
-    ETHERNET_PROTOCOLS, FAMILIES, INET_PROTOCOLS, NETLINK_PROTOCOLS, SHUTDOWN_MODES, SOCKET_TYPE_FLAGS, SOCKET_TYPES,
+    AX25_PROTOCOLS, BLUETOOTH_PROTOCOLS, CAIF_PROTOCOLS, CAN_PROTOCOLS, ETHERNET_PROTOCOLS, FAMILIES, INET_PROTOCOLS,
+    ISDN_PROTOCOLS, KCM_PROTOCOLS, NETLINK_PROTOCOLS, NFC_PROTOCOLS, PHONET_PROTOCOLS, SHUTDOWN_MODES, SMC_PROTOCOLS,
+    SOCKET_TYPE_FLAGS, SOCKET_TYPES,
 };
-use super::text::{Text, find, flags, name, pointer};
+use super::text::{Text, find, flags, hex, name, pointer};
 use super::{Pending, Rest};
 use crate::memory::Memory;
 use crate::trace::Value;
+
+/// Families that the libc crate does not have.
+const AF_KCM: i32 = 41;
+const AF_SMC: i32 = 43;
 
 /// socket(domain, type, protocol)
 pub(super) fn socket(call: &mut Pending, _: &Memory) -> Rest {
     call.push_constant(0, FAMILIES, "AF_???");
     push_type(call);
     let protocol = call.raw[2] as u32;
+    // `strace` has no names for AF_IRDA's protocols, and says what it says for AF_CAN's.
+    let names = match call.int(0) {
+        libc::AF_INET | libc::AF_INET6 => Some((INET_PROTOCOLS, "IPPROTO_???")),
+        libc::AF_NETLINK => Some((NETLINK_PROTOCOLS, "NETLINK_???")),
+        libc::AF_IRDA => Some((CAN_PROTOCOLS, "IRDAPROTO_???")),
+        libc::AF_CAN => Some((CAN_PROTOCOLS, "CAN_???")),
+        libc::AF_BLUETOOTH => Some((BLUETOOTH_PROTOCOLS, "BTPROTO_???")),
+        libc::AF_RXRPC => Some((FAMILIES, "AF_???")),
+        libc::AF_ISDN => Some((ISDN_PROTOCOLS, "ISDN_P_???")),
+        libc::AF_PHONET => Some((PHONET_PROTOCOLS, "PN_PROTO_???")),
+        libc::AF_CAIF => Some((CAIF_PROTOCOLS, "CAIFPROTO_???")),
+        libc::AF_NFC => Some((NFC_PROTOCOLS, "NFC_SOCKPROTO_???")),
+        AF_KCM => Some((KCM_PROTOCOLS, "KCMPROTO_???")),
+        AF_SMC => Some((SMC_PROTOCOLS, "SMCPROTO_???")),
+        _ => None,
+    };
     let text: Text = match call.int(0) {
-        libc::AF_INET | libc::AF_INET6 => name(INET_PROTOCOLS, protocol.into(), "IPPROTO_???"),
-        libc::AF_NETLINK => name(NETLINK_PROTOCOLS, protocol.into(), "NETLINK_???"),
+        libc::AF_AX25 => {
+            let name = find(AX25_PROTOCOLS, protocol.into()).unwrap_or("AX25_P_???");
+            format!("{} /* {name} */", hex(protocol.into())).into()
+        }
         libc::AF_PACKET => {
             let swapped = u16::from_be(protocol as u16);
             format!("htons({})", name(ETHERNET_PROTOCOLS, swapped.into(), "ETH_P_???")).into()
         }
-        _ => call.raw[2].to_string().into(),
+        _ => match names {
+            Some((names, unknown)) => name(names, protocol.into(), unknown),
+            None => call.raw[2].to_string().into(),
+        },
     };
     call.push(text, Some(Value::Int((protocol as i32).into())));
     Rest::Nothing
