@@ -214,7 +214,9 @@ impl Observer {
             let thread = thread::Builder::new().name("observer".to_string());
             match thread.spawn_scoped(scope, || tracer::run(&self, &mut each)).map(ScopedJoinHandle::join) {
                 Ok(Ok(result)) => result,
-                Ok(Err(_)) => Err(Error::Tracer { step: "its own work", source: io::Error::other("it panicked: a bug") }),
+                Ok(Err(_)) => {
+                    Err(Error::Tracer { step: "its own work", source: io::Error::other("it panicked: a bug") })
+                }
                 Err(source) => Err(Error::Tracer { step: "starting its thread", source }),
             }
         })

@@ -171,7 +171,7 @@ fn vectors() {
     let start = edge.put(&vector);
     for count in [1, 2, 3, 100, 1024, 1025, 0x8000_0000, NONE] {
         call(libc::SYS_writev, &[one, start, count]);
-        call(libc::SYS_writev, &[one, start + 8, count]);
+        call(libc::SYS_writev, &[one, start + 16, count]);
     }
     close(&[one, other]);
 }

@@ -161,9 +161,13 @@ pub fn wait_until_asleep(tid: usize) {
         let length = must(libc::SYS_pread64, &[file, into(&mut text), text.len(), 0]);
         // The state is the letter behind the name, which is in parentheses.
         let state = text[..length].windows(3).rev().find(|window| window.starts_with(b") ")).map(|window| window[2]);
-        if state == Some(b'S') {
-            close(&[file]);
-            return;
+        match state {
+            Some(b'S') => {
+                close(&[file]);
+                return;
+            }
+            Some(b'Z' | b'X') => panic!("thread {tid} ended instead of falling asleep"),
+            _ => {}
         }
         let pause = [0_i64, 1_000_000];
         call(libc::SYS_nanosleep, &[at(&pause), 0]);

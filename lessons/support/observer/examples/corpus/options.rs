@@ -3,7 +3,41 @@
 use crate::machine::{Edge, NONE, at, call, close, into, pair, socket, tcp};
 
 /// Levels of which every option is tried, and some that are unknown.
-const LEVELS: [usize; 13] = [0, 1, 6, 17, 40, 41, 255, 263, 270, 58, 132, 9999, 0xffff_ffff];
+const LEVELS: [usize; 33] = [
+    0,
+    1,
+    6,
+    17,
+    40,
+    41,
+    58,
+    101,
+    132,
+    136,
+    255,
+    256,
+    257,
+    263,
+    266,
+    268,
+    269,
+    270,
+    271,
+    272,
+    273,
+    274,
+    275,
+    276,
+    277,
+    278,
+    279,
+    280,
+    281,
+    282,
+    283,
+    9999,
+    0xffff_ffff,
+];
 
 pub fn play() {
     names();
@@ -15,7 +49,7 @@ pub fn play() {
 fn names() {
     let value = 1_i32;
     for level in LEVELS {
-        for option in (0..110).chain([999, 0xffff_ffff]) {
+        for option in (0..140).chain([192, 999, 0x800, 10001, 0xffff_ffff]) {
             call(libc::SYS_setsockopt, &[NONE, level, option, at(&value), 4]);
             let mut length = 4_i32;
             call(libc::SYS_getsockopt, &[NONE, level, option, 0, into(&mut length)]);
@@ -62,7 +96,10 @@ fn values() {
         (17, 1),
         (270, 1),
         (270, 9),
+        (263, 1),
+        (263, 5),
         (263, 6),
+        (255, 1),
         (9999, 1),
     ];
     for (level, option) in options {
@@ -116,6 +153,10 @@ fn get() {
         for level in [0, 1, 6, 17, 41] {
             for option in (0..76).filter(|option| !varies(level, *option)) {
                 for room in [256_i32, 8, 4, 3, 1, 0, -1] {
+                    // A part of SO_PEERCRED would show a part of a process id.
+                    if option == 17 && matches!(room, 1 | 3) {
+                        continue;
+                    }
                     value.fill(0);
                     let mut length = room;
                     call(libc::SYS_getsockopt, &[fd, level, option, into(&mut value), into(&mut length)]);
@@ -154,9 +195,10 @@ fn waiting_error() {
 
 /// Options whose value is another one in each run: SO_PEERSEC (depends on the machine's security module), SO_INCOMING_CPU,
 /// SO_MEMINFO, SO_INCOMING_NAPI_ID, SO_COOKIE, SO_NETNS_COOKIE, TCP_INFO and TCP_CC_INFO (times), TCP_TIMESTAMP,
-/// TCP_QUEUE_SEQ.
+/// TCP_QUEUE_SEQ, and IP_PROTOCOL, which is a port on a bound TCP socket.
 fn varies(level: usize, option: usize) -> bool {
     match level {
+        0 => option == 52,
         1 => matches!(option, 31 | 49 | 55 | 56 | 57 | 71),
         6 => matches!(option, 11 | 26 | 24 | 21),
         _ => false,

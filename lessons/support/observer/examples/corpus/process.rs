@@ -1,8 +1,7 @@
 //! How processes and threads begin, change and end.
 
 use crate::machine::{
-    Edge, NONE, at, call, change_mask, close, fork, hold_back_child_signals, into, kill, must, pair, tid, wait,
-    wait_until_asleep,
+    Edge, NONE, at, call, change_mask, close, fork, into, kill, must, pair, tid, wait, wait_until_asleep,
 };
 
 /// The child becomes another program.
@@ -305,9 +304,9 @@ fn never_returned() {
     let child = fork(|| {
         let (tell, told) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
-            tell.send(tid()).expect("the other thread listens");
             let mut buffer = [0_u8; 8];
             let [one, _other] = pair(libc::SOCK_STREAM);
+            tell.send(tid()).expect("the other thread listens");
             call(libc::SYS_read, &[one, into(&mut buffer), 8]);
         });
         let sleeper = told.recv().expect("the other thread speaks");
@@ -320,15 +319,14 @@ fn never_returned() {
 /// exec ends all other threads, and the thread that calls it goes on under the id of the first.
 fn exec_in_a_thread() {
     let child = fork(|| {
-        hold_back_child_signals();
         let first = tid();
+        let [one, _other] = pair(libc::SOCK_STREAM);
         std::thread::spawn(move || {
             wait_until_asleep(first);
             let path = at(TRUE.to_bytes_with_nul());
             call(libc::SYS_execve, &[path, at(&[path, 0]), 0]);
         });
         let mut buffer = [0_u8; 8];
-        let [one, _other] = pair(libc::SOCK_STREAM);
         call(libc::SYS_read, &[one, into(&mut buffer), 8]);
     });
     wait(child);

@@ -75,7 +75,7 @@ fn interrupted() {
     let child = fork(|| {
         wait_until_asleep(sleeper);
         kill(sleeper, libc::SIGUSR2);
-        wait_until_caught(sleeper);
+        wait_until_caught(sleeper, libc::SIGUSR2);
         must(libc::SYS_write, &[other, at(b"x"), 1]);
     });
     must(libc::SYS_read, &[one, into(&mut buffer), 64]);
@@ -83,8 +83,8 @@ fn interrupted() {
     close(&[one, other, listener, epoll]);
 }
 
-/// Waits until no signal is pending for a process and it sleeps again.
-fn wait_until_caught(pid: usize) {
+/// Waits until this signal is no longer pending for a process and it sleeps again.
+fn wait_until_caught(pid: usize, signal: i32) {
     let path = std::ffi::CString::new(format!("/proc/{pid}/status")).expect("no zero byte in a number");
     let file = must(libc::SYS_openat, &[NONE, at(path.to_bytes_with_nul()), libc::O_CLOEXEC as usize, 0]);
     for _ in 0..60_000 {
@@ -92,7 +92,8 @@ fn wait_until_caught(pid: usize) {
         let length = must(libc::SYS_pread64, &[file, into(&mut text), text.len(), 0]);
         let text = String::from_utf8_lossy(&text[..length]).into_owned();
         let pending = text.lines().find_map(|line| line.strip_prefix("ShdPnd:")).map(str::trim);
-        if pending.is_some_and(|set| set.bytes().all(|digit| digit == b'0')) {
+        let pending = pending.and_then(|set| u64::from_str_radix(set, 16).ok());
+        if pending.is_some_and(|set| set & 1 << (signal - 1) == 0) {
             break;
         }
         let pause = [0_i64, 1_000_000];
@@ -120,6 +121,9 @@ fn stopped() {
         wait_until_asleep(sleeper);
         must(libc::SYS_write, &[other, at(b"x"), 1]);
         wait(sleeper);
+        // poll has left the byte where it was.
+        let mut buffer = [0_u8; 8];
+        call(libc::SYS_recvfrom, &[one, into(&mut buffer), 8, libc::MSG_DONTWAIT as usize, 0, 0]);
     }
     close(&[one, other]);
 }
@@ -180,7 +184,7 @@ fn details() {
     }
     // Queued with a number.
     let mut info = [0_i32; 32];
-    (info[0], info[2], info[3], info[6]) = (libc::SIGUSR1, -1, std::process::id() as i32, 42);
+    (info[0], info[2], info[4], info[6]) = (libc::SIGUSR1, libc::SI_QUEUE, std::process::id() as i32, 42);
     call(libc::SYS_rt_sigqueueinfo, &[std::process::id() as usize, libc::SIGUSR1 as usize, at(&info)]);
     // Faults end a child.
     for fault in 0..2 {

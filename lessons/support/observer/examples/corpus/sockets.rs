@@ -178,8 +178,10 @@ fn connect() {
     let fd = socket(libc::AF_INET, libc::SOCK_STREAM);
     // Bound, but nobody listens.
     call(libc::SYS_connect, &[fd, at(&nobody), 16]);
-    call(libc::SYS_connect, &[fd, at(&nobody), 15]);
-    call(libc::SYS_connect, &[fd, at(&nobody), 129]);
+    call(libc::SYS_connect, &[fd, at(&loopback(9)), 15]);
+    let mut long = [0_u8; 129];
+    long[..16].copy_from_slice(&nobody);
+    call(libc::SYS_connect, &[fd, at(&long), 129]);
     let datagrams = socket(libc::AF_INET, libc::SOCK_DGRAM);
     must(libc::SYS_connect, &[datagrams, at(&nobody), 16]);
     // AF_UNSPEC dissolves the association.

@@ -3,7 +3,7 @@
 use super::messages::MESSAGE_FLAGS_UNKNOWN;
 use super::names::MESSAGE_FLAGS;
 use super::sockets::{push_address, push_source};
-use super::text::{SHOWN, Text, join, pointer, put, quote_shown};
+use super::text::{SHOWN, join, pointer, put, quote_shown};
 use super::{Pending, Rest};
 use crate::memory::Memory;
 use crate::trace::Value;
@@ -234,10 +234,17 @@ pub(super) fn array(
     out.push(']');
 }
 
-/// A list of numbers: `[3, 4]`.
-pub(super) fn numbers<T: std::fmt::Display>(numbers: impl IntoIterator<Item = T>) -> Text {
+/// A list: `[3, 4]`, cut after 32 elements.
+pub(super) fn list<T>(elements: impl IntoIterator<Item = T>, mut each: impl FnMut(&mut String, T)) -> String {
     let mut out = "[".to_string();
-    join(&mut out, numbers, |out, number| put!(out, "{number}"));
+    join(&mut out, elements.into_iter().take(SHOWN + 1).enumerate(), |out, (index, element)| {
+        if index == SHOWN { out.push_str("...") } else { each(out, element) }
+    });
     out.push(']');
-    out.into()
+    out
+}
+
+/// A list of numbers.
+pub(super) fn numbers<T: std::fmt::Display>(numbers: impl IntoIterator<Item = T>) -> String {
+    list(numbers, |out, number| put!(out, "{number}"))
 }

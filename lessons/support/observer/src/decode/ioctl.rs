@@ -180,6 +180,14 @@ pub(super) fn ioctl_end(call: &mut Pending, memory: &Memory) {
         }
         return;
     }
+    if code == request::SIOCGIFCONF {
+        let (before, failed) = ((call.kept.length, call.kept.address), call.failed());
+        let list = memory.array::<LIST>(call.raw[2]);
+        if let Some(last) = call.args.last_mut() {
+            print_list(last.text.to_mut(), memory, before, list, failed);
+        }
+        return;
+    }
     let found = if call.failed() { None } else { memory.array::<INTERFACE>(call.raw[2]) };
     if let Some(last) = call.args.last_mut() {
         let out = last.text.to_mut();

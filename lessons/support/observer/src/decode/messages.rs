@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::addresses;
-use super::buffers::{Vector, array, int, numbers, word};
+use super::buffers::{Vector, array, int, list, numbers, word};
 use super::names::{CONTROL_TYPES, IP_CONTROL_TYPES, LEVELS, MESSAGE_FLAGS};
 use super::polling::{time_text, timespec};
 use super::text::{decimal, flags, join, name, pointer, put, quote};
@@ -318,7 +318,7 @@ fn print_socket_data(out: &mut String, kind: i32, data: &[u8]) {
 }
 
 /// `struct ucred`: whoever holds the other end.
-pub(super) fn print_credentials(out: &mut String, bytes: &[u8]) {
+fn print_credentials(out: &mut String, bytes: &[u8]) {
     put!(out, "{{pid={}, uid=", int(bytes, 0));
     print_id(out, int(bytes, 4));
     out.push_str(", gid=");
@@ -350,12 +350,11 @@ fn print_ip_data(out: &mut String, kind: i32, data: &[u8]) {
             put!(out, "{DATA}{}", numbers(data.chunks_exact(4).map(|number| int(number, 0) as u32)));
         }
         libc::IP_TOS | libc::IP_RECVOPTS | libc::IP_RETOPTS if !data.is_empty() => {
-            put!(out, "{DATA}[");
-            join(out, data, |out, byte| match byte {
+            let each = |out: &mut String, byte: &u8| match byte {
                 0 => out.push('0'),
                 _ => put!(out, "{byte:#x}"),
-            });
-            out.push(']');
+            };
+            put!(out, "{DATA}{}", list(data, each));
         }
         libc::IP_RECVERR if data.len() >= 32 => {
             let [origin, kind, code] = [data[4], data[5], data[6]];

@@ -225,11 +225,7 @@ impl Pending {
         let mut outcome = match errno::errno_of(self.result) {
             Some(errno) => errno::failed(errno),
             None => {
-                let text = if self.result_in_hex {
-                    text::hex(self.result as u64)
-                } else {
-                    text::number(self.result)
-                };
+                let text = if self.result_in_hex { text::hex(self.result as u64) } else { text::number(self.result) };
                 Outcome { value: Some(self.result), errno: None, text }
             }
         };

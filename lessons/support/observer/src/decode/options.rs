@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use super::addresses::{self, interface, ipv4, ipv6, print_ipv6};
 use super::buffers::{self, array, int};
-use super::messages::print_credentials;
+use super::messages::print_id;
 use super::names::{
-    IP_GET_OPTIONS, IP_OPTIONS, IP_SET_OPTIONS, IPV6_GET_OPTIONS, IPV6_OPTIONS, IPV6_SET_OPTIONS, LEVELS,
-    NETLINK_OPTIONS, PACKET_OPTIONS, RAW_OPTIONS, SOCKET_OPTIONS, TCP_OPTIONS, TXREHASH_VALUES, UDP_OPTIONS,
-    VSOCK_OPTIONS,
+    ICMP_TYPES, IP_GET_OPTIONS, IP_OPTIONS, IP_SET_OPTIONS, IPV6_GET_OPTIONS, IPV6_OPTIONS, IPV6_SET_OPTIONS, LEVELS,
+    NETLINK_OPTIONS, OTHER_OPTIONS, PACKET_MEMBERSHIPS, PACKET_OPTIONS, RAW_OPTIONS, SOCKET_OPTIONS, TCP_OPTIONS,
+    TXREHASH_VALUES, UDP_OPTIONS, VSOCK_OPTIONS,
 };
 use super::sockets::push_changed_length;
-use super::text::{SHOWN, find, pointer, put, quote_hex};
+use super::text::{SHOWN, decimal, find, join, name, pointer, put, quote_hex};
 use super::{Pending, Rest, errno};
 use crate::memory::Memory;
 use crate::trace::Value;
@@ -19,6 +19,7 @@ use crate::trace::Value;
 const SO_ATTACH_FILTER: i32 = 26;
 const SO_ATTACH_REUSEPORT_CBPF: i32 = 51;
 const SO_TXREHASH: i32 = 74;
+const ICMP_FILTER: i32 = 1;
 
 /// Options of level SOL_SOCKET that `strace` knows to be numbers: it shows the number even of a longer value.
 const NUMBERS: &[i32] = &[
@@ -93,10 +94,13 @@ fn push_option(call: &mut Pending, get: bool) {
         libc::SOL_PACKET => (PACKET_OPTIONS, "PACKET_???"),
         libc::SOL_NETLINK => (NETLINK_OPTIONS, "NETLINK_???"),
         libc::AF_VSOCK => (VSOCK_OPTIONS, "SO_VM_???"),
-        _ => {
-            call.push(number.to_string(), Some(Value::Int((number as i32).into())));
-            return;
-        }
+        level => match OTHER_OPTIONS.iter().find(|(known, _, _)| *known == level) {
+            Some((_, names, unknown)) => (*names, *unknown),
+            None => {
+                call.push(number.to_string(), Some(Value::Int((number as i32).into())));
+                return;
+            }
+        },
     };
     call.push_constant(2, names, unknown);
 }
@@ -113,6 +117,11 @@ fn set_value(call: &Pending, memory: &Memory, length: i32) -> Shown {
         (libc::SOL_SOCKET, SO_TXREHASH) => rehash(memory, address),
         (libc::SOL_SOCKET, _) if NUMBERS.contains(&option) => number_of(memory, address, length),
         (libc::SOL_NETLINK, _) => number_of(memory, address, length),
+        (libc::SOL_RAW, ICMP_FILTER) => icmp_filter(memory, address, length),
+        (libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP | libc::PACKET_DROP_MEMBERSHIP) => {
+            packet_membership(memory, address, length)
+        }
+        (libc::SOL_PACKET, libc::PACKET_RX_RING | libc::PACKET_TX_RING) => packet_ring(memory, address, length),
         (libc::SOL_IP, libc::IP_ADD_MEMBERSHIP | libc::IP_DROP_MEMBERSHIP) => membership(memory, address, length),
         (libc::SOL_IPV6, libc::IPV6_ADD_MEMBERSHIP | libc::IPV6_DROP_MEMBERSHIP | 27 | 28) => {
             membership6(memory, address, length)
@@ -142,6 +151,8 @@ fn got_value(call: &Pending, memory: &Memory, room: i32, length: i32) -> Shown {
                 in_hex(memory, address, length)
             }
         }
+        (libc::SOL_RAW, ICMP_FILTER) => icmp_filter(memory, address, length),
+        (libc::SOL_PACKET, libc::PACKET_STATISTICS) => packet_statistics(memory, address, length),
         (libc::SOL_NETLINK, libc::NETLINK_LIST_MEMBERSHIPS) => {
             let mut out = String::new();
             array(&mut out, memory, address, (room.min(length) / 4) as u64, 4, |out, element| {
@@ -221,43 +232,32 @@ fn rehash(memory: &Memory, address: u64) -> Shown {
 
 /// `struct linger`, or as much of it as there is.
 fn linger(memory: &Memory, address: u64, length: i32) -> Shown {
-    fields(memory, address, length.min(8), |out, bytes| {
-        put!(out, "{{l_onoff={}", int(bytes, 0));
-        if bytes.len() == 8 {
-            put!(out, ", l_linger={}", int(bytes, 4));
-        }
-    })
+    fields(memory, address, length, &[("l_onoff", decimal), ("l_linger", decimal)])
 }
 
 /// `struct ucred`, or as much of it as there is.
 fn credentials(memory: &Memory, address: u64, length: i32) -> Shown {
-    match memory.bytes(address, length.clamp(0, 12) as usize) {
-        Some(bytes) if bytes.len() == 12 => {
-            let mut out = String::new();
-            print_credentials(&mut out, &bytes);
-            (out.into(), Value::Bytes(bytes))
-        }
-        _ => fields(memory, address, length, |out, bytes| {
-            put!(out, "{{pid={}", int(bytes, 0));
-            if bytes.len() >= 8 {
-                put!(out, ", uid={}", int(bytes, 4) as u32);
-            }
-        }),
-    }
+    fields(memory, address, length, &[("pid", decimal), ("uid", print_id), ("gid", print_id)])
 }
 
-/// A structure of whole numbers, of which the kernel may have given only the first bytes.
-fn fields(memory: &Memory, address: u64, length: i32, print: impl FnOnce(&mut String, &[u8])) -> Shown {
-    let whole = length.max(0) as usize & !3;
-    match memory.bytes(address, whole) {
-        Some(bytes) if whole > 0 => {
-            let mut out = String::new();
-            print(&mut out, &bytes);
-            out.push('}');
-            (out.into(), Value::Bytes(bytes))
-        }
-        _ => unread(address),
-    }
+/// `struct tpacket_stats`, or as much of it as there is.
+fn packet_statistics(memory: &Memory, address: u64, length: i32) -> Shown {
+    let unsigned = |out: &mut String, number: i32| decimal(out, number as u32);
+    fields(memory, address, length, &[("tp_packets", unsigned), ("tp_drops", unsigned), ("tp_freeze_q_cnt", unsigned)])
+}
+
+/// A structure of numbers of four bytes, of which the kernel may have given only the first bytes.
+fn fields(memory: &Memory, address: u64, length: i32, fields: &[(&str, fn(&mut String, i32))]) -> Shown {
+    let length = usize::try_from(length).unwrap_or(0).min(fields.len() * 4);
+    let bytes = if length == 0 { None } else { memory.bytes(address, length) };
+    let Some(bytes) = bytes else { return unread(address) };
+    let mut out = "{".to_string();
+    join(&mut out, fields.iter().zip(bytes.chunks(4)), |out, ((name, print), part)| {
+        put!(out, "{name}=");
+        if part.len() == 4 { print(out, int(part, 0)) } else { quote_hex(out, part) }
+    });
+    out.push('}');
+    (out.into(), Value::Bytes(bytes))
 }
 
 /// `struct sock_fprog`: a classic BPF program.
@@ -312,4 +312,57 @@ fn group(memory: &Memory, address: u64, length: i32) -> Shown {
         }
         _ => unread(address),
     }
+}
+
+/// `struct packet_mreq`.
+fn packet_membership(memory: &Memory, address: u64, length: i32) -> Shown {
+    match memory.array::<16>(address) {
+        Some(bytes) if length == 16 => {
+            let short = |at: usize| u16::from_ne_bytes([bytes[at], bytes[at + 1]]);
+            let mut out = "{mr_ifindex=".to_string();
+            interface(&mut out, int(&bytes, 0) as u32);
+            put!(out, ", mr_type={}", name(PACKET_MEMBERSHIPS, short(4).into(), "PACKET_MR_???"));
+            put!(out, ", mr_alen={}, mr_address=", short(6));
+            for (index, byte) in bytes[8..].iter().take(short(6).into()).enumerate() {
+                put!(out, "{}{byte:02x}", if index > 0 { ":" } else { "" });
+            }
+            out.push('}');
+            (out.into(), Value::Bytes(bytes.to_vec()))
+        }
+        _ => unread(address),
+    }
+}
+
+/// `struct tpacket_req`.
+fn packet_ring(memory: &Memory, address: u64, length: i32) -> Shown {
+    match memory.array::<16>(address) {
+        Some(bytes) if length == 16 => {
+            let [size, count, frame_size, frames] = [0, 4, 8, 12].map(|at| int(&bytes, at) as u32);
+            let text = format!(
+                "{{tp_block_size={size}, tp_block_nr={count}, tp_frame_size={frame_size}, tp_frame_nr={frames}}}"
+            );
+            (text.into(), Value::Bytes(bytes.to_vec()))
+        }
+        _ => unread(address),
+    }
+}
+
+/// The types of ICMP messages that a raw socket does not want, or with `~` the few that it does.
+fn icmp_filter(memory: &Memory, address: u64, length: i32) -> Shown {
+    let given = length.clamp(0, 4) as usize;
+    let bytes = if given == 0 { None } else { memory.bytes(address, given) };
+    let Some(bytes) = bytes else { return unread(address) };
+    let mut whole = [0xff; 4];
+    whole[..given].copy_from_slice(&bytes);
+    let bits = u32::from_ne_bytes(whole);
+    let most = bits.count_ones() > 16;
+    let shown = if most { !bits } else { bits };
+    let mut out = if most { "~[".to_string() } else { "[".to_string() };
+    let mut separator = "";
+    for kind in (0..32_u64).filter(|kind| shown & 1 << kind != 0) {
+        put!(out, "{separator}{}", name(ICMP_TYPES, kind, "ICMP_???"));
+        separator = " ";
+    }
+    out.push(']');
+    (out.into(), Value::Int(bits.into()))
 }
