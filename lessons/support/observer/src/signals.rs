@@ -117,7 +117,7 @@ fn sender(text: &mut String, info: &Info) {
 }
 
 fn value(text: &mut String, info: &Info) {
-    add(text, format_args!(", si_value={{sival_int={}, sival_ptr={}}}", info.int(24), pointer(info.long(24))));
+    add(text, format_args!(", si_int={}, si_ptr={}", info.int(24), pointer(info.long(24))));
 }
 
 /// Writing to a string cannot fail.

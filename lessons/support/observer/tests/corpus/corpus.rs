@@ -8,21 +8,34 @@
 //! What it does must not depend on anything but itself: the order of two threads' calls is not compared, but the order of
 //! one thread's is, so nobody polls, and who waits for another waits in a call that is not traced.
 
+// The raw calls are those of x86-64: other architectures lack poll, select, fork and more.
+#[cfg(target_arch = "x86_64")]
 mod addresses;
+#[cfg(target_arch = "x86_64")]
 mod bad_pointers;
+#[cfg(target_arch = "x86_64")]
 mod buffers;
+#[cfg(target_arch = "x86_64")]
 mod files;
+#[cfg(target_arch = "x86_64")]
 mod machine;
+#[cfg(target_arch = "x86_64")]
 mod messages;
+#[cfg(target_arch = "x86_64")]
 mod options;
+#[cfg(target_arch = "x86_64")]
 mod polling;
+#[cfg(target_arch = "x86_64")]
 mod process;
+#[cfg(target_arch = "x86_64")]
 mod signals;
+#[cfg(target_arch = "x86_64")]
 mod sockets;
 
 use std::process::ExitCode;
 
 /// A theme: its name and what it does.
+#[cfg(target_arch = "x86_64")]
 const THEMES: &[(&str, fn())] = &[
     ("sockets", sockets::play),
     ("addresses", addresses::play),
@@ -36,6 +49,13 @@ const THEMES: &[(&str, fn())] = &[
     ("signals", signals::play),
 ];
 
+#[cfg(not(target_arch = "x86_64"))]
+fn main() -> ExitCode {
+    eprintln!("the corpus makes the system calls of x86-64, and this is another architecture");
+    ExitCode::from(2)
+}
+
+#[cfg(target_arch = "x86_64")]
 fn main() -> ExitCode {
     let chosen: Vec<String> = std::env::args().skip(1).collect();
     if chosen.iter().any(|name| name == "--list") {
