@@ -230,6 +230,9 @@ fn rehash(memory: &Memory, address: u64) -> Shown {
     }
 }
 
+/// A field of four bytes: its name, and how it is printed.
+type Field<'a> = (&'a str, fn(&mut String, i32));
+
 /// `struct linger`, or as much of it as there is.
 fn linger(memory: &Memory, address: u64, length: i32) -> Shown {
     fields(memory, address, length, &[("l_onoff", decimal), ("l_linger", decimal)])
@@ -247,7 +250,7 @@ fn packet_statistics(memory: &Memory, address: u64, length: i32) -> Shown {
 }
 
 /// A structure of numbers of four bytes, of which the kernel may have given only the first bytes.
-fn fields(memory: &Memory, address: u64, length: i32, fields: &[(&str, fn(&mut String, i32))]) -> Shown {
+fn fields(memory: &Memory, address: u64, length: i32, fields: &[Field]) -> Shown {
     let length = usize::try_from(length).unwrap_or(0).min(fields.len() * 4);
     let bytes = if length == 0 { None } else { memory.bytes(address, length) };
     let Some(bytes) = bytes else { return unread(address) };

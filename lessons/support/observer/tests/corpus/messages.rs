@@ -290,15 +290,15 @@ fn many_at_once() {
     });
     let now = libc::MSG_DONTWAIT as usize;
     must(libc::SYS_recvmmsg, &[other, into(&mut incoming), 2, now, 0]);
-    let soon = [0_i64, 1000];
-    must(libc::SYS_recvmmsg, &[other, into(&mut incoming), 1, 0, at(&soon)]);
-    must(libc::SYS_recvmmsg, &[other, into(&mut incoming), 6, now, at(&soon)]);
-    for timeout in [0, at(&soon)] {
+    let mut soon = [0_i64, 1000];
+    must(libc::SYS_recvmmsg, &[other, into(&mut incoming), 1, 0, into(&mut soon)]);
+    must(libc::SYS_recvmmsg, &[other, into(&mut incoming), 6, now, into(&mut soon)]);
+    for timeout in [0, into(&mut soon)] {
         call(libc::SYS_recvmmsg, &[other, into(&mut incoming), 6, now, timeout]);
         call(libc::SYS_recvmmsg, &[other, into(&mut incoming), 0, now, timeout]);
         call(libc::SYS_recvmmsg, &[NONE, into(&mut incoming), 6, now, timeout]);
     }
-    call(libc::SYS_recvmmsg, &[other, into(&mut incoming), 6, now, at(&[0_i64, -1])]);
+    call(libc::SYS_recvmmsg, &[other, into(&mut incoming), 6, now, into(&mut [0_i64, -1])]);
     call(libc::SYS_sendmmsg, &[NONE, into(&mut incoming), 6, 0]);
     call(libc::SYS_sendmmsg, &[0, into(&mut incoming), 2, now]);
     // More than are shown.

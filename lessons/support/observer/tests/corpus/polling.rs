@@ -19,21 +19,21 @@ fn watch(fd: usize, events: u16) -> [u8; 8] {
 fn poll() {
     let [one, other] = pair(libc::SOCK_STREAM);
     must(libc::SYS_write, &[other, at(b"x"), 1]);
-    let zero = [0_i64, 0];
-    let minute = [60_i64, 0];
+    let mut zero = [0_i64, 0];
+    let mut minute = [60_i64, 0];
     let all = [watch(one, 5), watch(NONE, 1), watch(other, 0x7fff), watch(999, 1), watch(one, 0)];
     for count in 0..=all.len() {
         let mut fds = all;
         must(libc::SYS_poll, &[into(&mut fds), count, 0]);
-        must(libc::SYS_ppoll, &[into(&mut fds), count, at(&zero), 0, 8]);
+        must(libc::SYS_ppoll, &[into(&mut fds), count, into(&mut zero), 0, 8]);
         if count > 0 {
-            must(libc::SYS_ppoll, &[into(&mut fds), count, at(&minute), 0, 8]);
+            must(libc::SYS_ppoll, &[into(&mut fds), count, into(&mut minute), 0, 8]);
         }
     }
     let mut quiet = [watch(one, 2)];
     must(libc::SYS_poll, &[into(&mut quiet), 1, 1]);
     must(libc::SYS_poll, &[0, 0, 0]);
-    must(libc::SYS_ppoll, &[0, 0, at(&zero), 0, 8]);
+    must(libc::SYS_ppoll, &[0, 0, into(&mut zero), 0, 8]);
     // Every event, and results with every event that can come.
     for bit in 0..16 {
         let mut fds = [watch(one, 1 << bit)];
@@ -46,11 +46,11 @@ fn poll() {
     let mut many = [watch(999, 1); 60];
     for count in [31, 32, 33, 60] {
         must(libc::SYS_poll, &[into(&mut many), count, 0]);
-        must(libc::SYS_ppoll, &[into(&mut many), count, at(&minute), 0, 8]);
+        must(libc::SYS_ppoll, &[into(&mut many), count, into(&mut minute), 0, 8]);
     }
     let mut wide = [watch(one, 0xffff); 60];
     must(libc::SYS_poll, &[into(&mut wide), 60, 0]);
-    must(libc::SYS_ppoll, &[into(&mut wide), 60, at(&minute), 0, 8]);
+    must(libc::SYS_ppoll, &[into(&mut wide), 60, into(&mut minute), 0, 8]);
     close(&[one]);
     signal_sets();
     let edge = Edge::new();
@@ -58,22 +58,22 @@ fn poll() {
         for count in [0, 1, 3, 0xffff_ffff, NONE] {
             call(libc::SYS_poll, &[pointer, count, 0]);
         }
-        call(libc::SYS_ppoll, &[pointer, 1, at(&zero), 0, 8]);
-        call(libc::SYS_ppoll, &[0, 0, if pointer == 0 { at(&zero) } else { pointer }, 0, 8]);
-        call(libc::SYS_ppoll, &[0, 0, at(&zero), pointer, 8]);
+        call(libc::SYS_ppoll, &[pointer, 1, into(&mut zero), 0, 8]);
+        call(libc::SYS_ppoll, &[0, 0, if pointer == 0 { into(&mut zero) } else { pointer }, 0, 8]);
+        call(libc::SYS_ppoll, &[0, 0, into(&mut zero), pointer, 8]);
     }
     let start = edge.put(&[watch(NONE, 1), watch(998, 1)].concat());
     for count in [1, 2, 3, 40] {
         call(libc::SYS_poll, &[start, count, 0]);
     }
-    let odd_times = [[-1_i64, 0], [0, -1], [0, 1_000_000_000]];
-    for time in &odd_times {
-        call(libc::SYS_ppoll, &[0, 0, at(time), 0, 8]);
+    let mut odd_times = [[-1_i64, 0], [0, -1], [0, 1_000_000_000]];
+    for time in &mut odd_times {
+        call(libc::SYS_ppoll, &[0, 0, into(time), 0, 8]);
     }
 }
 
 fn signal_sets() {
-    let zero = [0_i64, 0];
+    let mut zero = [0_i64, 0];
     let sets = [
         0,
         1 << 1,
@@ -91,13 +91,13 @@ fn signal_sets() {
     for set in &sets {
         let set: &u64 = set;
         for size in [8, 4, 0, 16, 128] {
-            call(libc::SYS_ppoll, &[0, 0, at(&zero), at(set), size]);
+            call(libc::SYS_ppoll, &[0, 0, into(&mut zero), at(set), size]);
         }
-        call(libc::SYS_pselect6, &[0, 0, 0, 0, at(&zero), at(&[at(set), 8])]);
+        call(libc::SYS_pselect6, &[0, 0, 0, 0, into(&mut zero), at(&[at(set), 8])]);
     }
-    call(libc::SYS_pselect6, &[0, 0, 0, 0, at(&zero), at(&[at(&sets), 4])]);
-    call(libc::SYS_pselect6, &[0, 0, 0, 0, at(&zero), at(&[0, 8_usize])]);
-    call(libc::SYS_pselect6, &[0, 0, 0, 0, at(&zero), at(&[1, 8_usize])]);
+    call(libc::SYS_pselect6, &[0, 0, 0, 0, into(&mut zero), at(&[at(&sets), 4])]);
+    call(libc::SYS_pselect6, &[0, 0, 0, 0, into(&mut zero), at(&[0, 8_usize])]);
+    call(libc::SYS_pselect6, &[0, 0, 0, 0, into(&mut zero), at(&[1, 8_usize])]);
 }
 
 /// A set of descriptors below 1024.
@@ -115,7 +115,7 @@ fn select() {
     let minute = [60_i64, 250_000];
     for call_number in [libc::SYS_select, libc::SYS_pselect6] {
         let mut quiet = set(&[one, other]);
-        must(call_number, &[64, into(&mut quiet), 0, 0, at(&mut zero.clone()), 0]);
+        must(call_number, &[64, into(&mut quiet), 0, 0, into(&mut zero.clone()), 0]);
         // Ready to write, both; ready to read, one of them.
         must(libc::SYS_write, &[other, at(b"x"), 1]);
         for (read, write, except) in
@@ -128,7 +128,7 @@ fn select() {
                 if write { into(writes) } else { 0 },
                 if except { into(excepts) } else { 0 },
             ];
-            for time in [0, at(&mut minute.clone())] {
+            for time in [0, into(&mut minute.clone())] {
                 let mut again = [set(&[one, other]), set(&[one, other]), set(&[one, other])];
                 if time != 0 {
                     let [reads, writes, excepts] = &mut again;
@@ -146,16 +146,17 @@ fn select() {
         let mut byte = [0_u8; 1];
         must(libc::SYS_read, &[one, into(&mut byte), 1]);
         let mut unknown = set(&[one, 500]);
-        call(call_number, &[501, into(&mut unknown), 0, 0, at(&mut zero.clone()), 0]);
-        must(call_number, &[0, 0, 0, 0, at(&mut zero.clone()), 0]);
+        call(call_number, &[501, into(&mut unknown), 0, 0, into(&mut zero.clone()), 0]);
+        must(call_number, &[0, 0, 0, 0, into(&mut zero.clone()), 0]);
         for nfds in [NONE, 0x8000_0000] {
-            call(call_number, &[nfds, into(&mut quiet), 0, 0, at(&mut zero.clone()), 0]);
+            call(call_number, &[nfds, into(&mut quiet), 0, 0, into(&mut zero.clone()), 0]);
         }
-        call(call_number, &[0, into(&mut quiet), 0, 0, at(&mut [-1_i64, 0]), 0]);
+        call(call_number, &[0, into(&mut quiet), 0, 0, into(&mut [-1_i64, 0]), 0]);
         let edge = Edge::new();
         for pointer in edge.bad() {
             for place in 1..=5 {
-                let mut args = [64, into(&mut quiet), 0, 0, at(&mut zero.clone()), 0];
+                let mut no_time = zero;
+                let mut args = [64, into(&mut quiet), 0, 0, into(&mut no_time), 0];
                 if place == 5 && call_number == libc::SYS_select || place == 4 && pointer == 0 {
                     continue;
                 }
@@ -165,7 +166,7 @@ fn select() {
         }
         let start = edge.put(&1_u64.to_ne_bytes());
         for nfds in [1, 8, 64, 65, 2_000_000] {
-            call(call_number, &[nfds, start, 0, 0, at(&mut zero.clone()), 0]);
+            call(call_number, &[nfds, start, 0, 0, into(&mut zero.clone()), 0]);
         }
     }
     close(&[one, other]);
@@ -202,13 +203,13 @@ fn epoll() {
     let other_wanted = event(libc::EPOLLOUT as u32, 1 << 40 | 7);
     must(libc::SYS_epoll_ctl, &[epoll, libc::EPOLL_CTL_ADD as usize, other, at(other_wanted.as_slice())]);
     let mut events = [0_u8; 64 * 16];
-    let zero = [0_i64, 0];
+    let mut zero = [0_i64, 0];
     let set = 1_u64 << 9;
     for round in 0..2 {
         must(libc::SYS_epoll_wait, &[epoll, into(&mut events), 64, 0]);
         must(libc::SYS_epoll_pwait, &[epoll, into(&mut events), 64, 0, at(&set), 8]);
         must(libc::SYS_epoll_pwait, &[epoll, into(&mut events), 1, 0, 0, 8]);
-        call(libc::SYS_epoll_pwait2, &[epoll, into(&mut events), 64, at(&zero), at(&set), 8]);
+        call(libc::SYS_epoll_pwait2, &[epoll, into(&mut events), 64, into(&mut zero), at(&set), 8]);
         if round == 0 {
             must(libc::SYS_write, &[other, at(b"x"), 1]);
         }
@@ -233,7 +234,7 @@ fn epoll() {
         call(libc::SYS_epoll_pwait, &[epoll, into(&mut events), 4, 0, pointer, 8]);
         call(
             libc::SYS_epoll_pwait2,
-            &[epoll, into(&mut events), 4, if pointer == 0 { at(&zero) } else { pointer }, 0, 8],
+            &[epoll, into(&mut events), 4, if pointer == 0 { into(&mut zero) } else { pointer }, 0, 8],
         );
     }
     for most in [0, NONE, 0x7fff_ffff] {
@@ -242,7 +243,7 @@ fn epoll() {
     for fd in [NONE, 0, one] {
         call(libc::SYS_epoll_wait, &[fd, into(&mut events), 4, 0]);
         call(libc::SYS_epoll_pwait, &[fd, into(&mut events), 4, 0, at(&set), 8]);
-        call(libc::SYS_epoll_pwait2, &[fd, into(&mut events), 4, at(&zero), at(&set), 8]);
+        call(libc::SYS_epoll_pwait2, &[fd, into(&mut events), 4, into(&mut zero), at(&set), 8]);
     }
     call(libc::SYS_epoll_pwait, &[epoll, into(&mut events), 4, 0, at(&set), 4]);
     // More than are shown.

@@ -35,7 +35,7 @@ fn interrupted() {
     let mut message = [0, 16, at(&vector), 1, 0, 0, 0, 0_usize];
     let set = 1_u64 << one;
     // The kernel writes what is left of it: so each call has one of its own.
-    let minutes = [[60_i64, 0]; 6];
+    let mut minutes = [[60_i64, 0]; 7];
     let mut fds = [one as i32, 1];
     handle(libc::SIGUSR1, 0);
     // Not without SIGCHLD, which is held back.
@@ -45,16 +45,16 @@ fn interrupted() {
         (libc::SYS_read, vec![one, into(&mut buffer), 64]),
         (libc::SYS_readv, vec![one, at(&vector), 1]),
         (libc::SYS_recvmsg, vec![one, into(&mut message), 0]),
-        (libc::SYS_recvmmsg, vec![one, into(&mut message), 1, 0, at(&minutes[0])]),
+        (libc::SYS_recvmmsg, vec![one, into(&mut message), 1, 0, into(&mut minutes[0])]),
         (libc::SYS_accept, vec![listener, into(&mut buffer), into(&mut length)]),
         (libc::SYS_accept4, vec![listener, into(&mut buffer), into(&mut length), 0]),
         (libc::SYS_poll, vec![into(&mut fds), 1, 60_000]),
-        (libc::SYS_ppoll, vec![into(&mut fds), 1, at(&minutes[1]), at(&mask), 8]),
-        (libc::SYS_select, vec![64, at(&set), 0, 0, at(&minutes[2])]),
-        (libc::SYS_pselect6, vec![64, at(&set), 0, 0, at(&minutes[3]), at(&[at(&mask), 8])]),
+        (libc::SYS_ppoll, vec![into(&mut fds), 1, into(&mut minutes[1]), at(&mask), 8]),
+        (libc::SYS_select, vec![64, at(&set), 0, 0, into(&mut minutes[2])]),
+        (libc::SYS_pselect6, vec![64, at(&set), 0, 0, into(&mut minutes[3]), at(&[at(&mask), 8])]),
         (libc::SYS_epoll_wait, vec![epoll, into(&mut buffer), 4, 60_000]),
         (libc::SYS_epoll_pwait, vec![epoll, into(&mut buffer), 4, NONE, at(&mask), 8]),
-        (libc::SYS_epoll_pwait2, vec![epoll, into(&mut buffer), 4, at(&minutes[4]), at(&mask), 8]),
+        (libc::SYS_epoll_pwait2, vec![epoll, into(&mut buffer), 4, into(&mut minutes[4]), at(&mask), 8]),
         (libc::SYS_sendmmsg, vec![one, into(&mut message), 0, 0]),
     ];
     for (number, args) in &calls[..14] {
@@ -64,7 +64,7 @@ fn interrupted() {
         });
     }
     // With a timeout of the socket's own the call is never restarted.
-    must(libc::SYS_setsockopt, &[one, 1, libc::SO_RCVTIMEO as usize, at(&minutes[5]), 16]);
+    must(libc::SYS_setsockopt, &[one, 1, libc::SO_RCVTIMEO as usize, into(&mut minutes[5]), 16]);
     poked(libc::SIGUSR1, || {
         call(libc::SYS_read, &[one, into(&mut buffer), 64]);
     });
