@@ -313,13 +313,19 @@ fn print_string(out: &mut String, memory: &Memory, address: u64) {
     }
 }
 
+/// More variables than this are not counted. (A real environment cannot have more: Linux allows a quarter of the stack for
+/// arguments and environment, which is 2 MB with the usual stack, and 6 MB at the most.)
+const MOST_VARIABLES: u64 = 1 << 20;
+
 /// The environment: its address and how many variables it has.
 fn environment(memory: &Memory, address: u64) -> Text {
-    let mut count = 0;
+    let mut count = 0_u64;
     let mut at = address;
     let unterminated = loop {
         match memory.u64(at) {
             None if count == 0 => return pointer(address),
+            // What is no environment at all, such as a gigabyte of text, must not keep the tracer counting.
+            Some(_) if count == MOST_VARIABLES => break true,
             None => break true,
             Some(0) => break false,
             Some(_) => count += 1,
