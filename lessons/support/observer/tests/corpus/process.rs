@@ -149,9 +149,12 @@ fn threads() {
     let child = fork(|| {
         let [one, other] = pair(libc::SOCK_STREAM);
         std::thread::spawn(move || {
+            let mut buffer = [0_u8; 8];
+            must(libc::SYS_read, &[other, into(&mut buffer), 8]);
             must(libc::SYS_write, &[other, at(b"bye"), 3]);
             call(libc::SYS_exit, &[3]);
         });
+        must(libc::SYS_write, &[one, at(b"go"), 2]);
         let mut buffer = [0_u8; 8];
         must(libc::SYS_read, &[one, into(&mut buffer), 8]);
         wait_until_alone();
