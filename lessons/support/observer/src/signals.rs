@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::decode;
+
 const NAMES: [&str; 32] = [
     "0",
     "SIGHUP",
@@ -72,12 +74,15 @@ fn from_process(text: &mut String, info: &Info) {
     match info.code() {
         libc::SI_USER | libc::SI_TKILL => sender(text, info),
         libc::SI_TIMER => {
-            add(text, format_args!(", si_timerid={:#x}, si_overrun={}", info.int(16), info.int(20)));
+            add(text, format_args!(", si_timerid={}, si_overrun={}", hex(info.int(16)), info.int(20)));
             value(text, info);
         }
+        libc::SI_SIGIO => add(text, format_args!(", si_band={}, si_fd={}", info.long(16), info.int(24))),
         _ => {
             sender(text, info);
-            value(text, info);
+            if info.long(24) != 0 {
+                value(text, info);
+            }
         }
     }
 }
@@ -91,15 +96,26 @@ fn from_kernel(text: &mut String, info: &Info) {
             let status = if info.code() == libc::CLD_EXITED { status.to_string() } else { name(status) };
             add(text, format_args!(", si_status={status}, si_utime={}, si_stime={}", info.long(32), info.long(40)));
         }
-        libc::SIGILL | libc::SIGFPE | libc::SIGSEGV | libc::SIGBUS => {
+        libc::SIGILL | libc::SIGFPE | libc::SIGSEGV | libc::SIGBUS | libc::SIGTRAP => {
             add(text, format_args!(", si_addr={}", pointer(info.long(16))));
         }
-        libc::SIGIO if (1..=3).contains(&info.code()) => {
-            add(text, format_args!(", si_band={}", info.long(16)));
+        libc::SIGIO => {
+            if (1..=3).contains(&info.code()) {
+                add(text, format_args!(", si_band={}, si_fd={}", info.long(16), info.int(24)));
+            }
         }
         libc::SIGSYS => {
-            add(text, format_args!(", si_call_addr={}", pointer(info.long(16))));
-            add(text, format_args!(", si_syscall={}, si_arch={:#x}", info.int(24), info.int(28)));
+            add(text, format_args!(", si_call_addr={}, si_syscall=", pointer(info.long(16))));
+            // `strace` knows all calls by name; here the traced ones are.
+            match decode::lookup(info.int(24) as u64) {
+                Some(call) => add(text, format_args!("__NR_{}", call.name)),
+                None => add(text, format_args!("{}", info.int(24))),
+            }
+            match info.int(28) as u32 {
+                0xc000_003e => text.push_str(", si_arch=AUDIT_ARCH_X86_64"),
+                0xc000_00b7 => text.push_str(", si_arch=AUDIT_ARCH_AARCH64"),
+                other => add(text, format_args!(", si_arch={other:#x}")),
+            }
         }
         _ => {
             if info.int(16) != 0 || info.int(20) != 0 {
@@ -129,6 +145,11 @@ fn pointer(address: i64) -> String {
     if address == 0 { "NULL".to_string() } else { format!("{address:#x}") }
 }
 
+/// As C's `%#x` writes it: no `0x` before zero.
+fn hex(number: i32) -> String {
+    if number == 0 { "0".to_string() } else { format!("{number:#x}") }
+}
+
 /// Why a signal was sent.
 fn code(signal: i32, code: i32) -> String {
     let known = match code {
@@ -143,12 +164,21 @@ fn code(signal: i32, code: i32) -> String {
         -60 => "SI_ASYNCNL",
         _ => {
             let names: &[&str] = match signal {
-                libc::SIGILL => &["ILL_ILLOPC", "ILL_ILLOPN", "ILL_ILLADR", "ILL_ILLTRP", "ILL_PRVOPC", "ILL_PRVREG"],
+                libc::SIGILL => &[
+                    "ILL_ILLOPC",
+                    "ILL_ILLOPN",
+                    "ILL_ILLADR",
+                    "ILL_ILLTRP",
+                    "ILL_PRVOPC",
+                    "ILL_PRVREG",
+                    "ILL_COPROC",
+                    "ILL_BADSTK",
+                ],
                 libc::SIGFPE => {
                     &["FPE_INTDIV", "FPE_INTOVF", "FPE_FLTDIV", "FPE_FLTOVF", "FPE_FLTUND", "FPE_FLTRES", "FPE_FLTINV"]
                 }
                 libc::SIGSEGV => &["SEGV_MAPERR", "SEGV_ACCERR", "SEGV_BNDERR", "SEGV_PKUERR"],
-                libc::SIGBUS => &["BUS_ADRALN", "BUS_ADRERR", "BUS_OBJERR"],
+                libc::SIGBUS => &["BUS_ADRALN", "BUS_ADRERR", "BUS_OBJERR", "BUS_MCEERR_AR", "BUS_MCEERR_AO"],
                 libc::SIGTRAP => &["TRAP_BRKPT", "TRAP_TRACE", "TRAP_BRANCH", "TRAP_HWBKPT"],
                 libc::SIGCHLD => {
                     &["CLD_EXITED", "CLD_KILLED", "CLD_DUMPED", "CLD_TRAPPED", "CLD_STOPPED", "CLD_CONTINUED"]
@@ -192,5 +222,71 @@ impl Info<'_> {
 
     fn code(&self) -> i32 {
         self.int(8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{details, name};
+
+    /// A `siginfo_t` with these numbers in it: signal, errno, code, and then words of four bytes from 16 on.
+    fn info(signal: i32, code: i32, words: &[i32]) -> [u8; 128] {
+        let mut info = [0; 128];
+        let places = [(0, signal), (8, code)].into_iter().chain((16..).step_by(4).zip(words.iter().copied()));
+        for (at, word) in places {
+            info[at..at + 4].copy_from_slice(&word.to_ne_bytes());
+        }
+        info
+    }
+
+    /// Each as `strace` 6.1 prints it.
+    #[test]
+    fn details_are_as_strace_prints_them() {
+        let cases: &[(i32, i32, &[i32], &str)] = &[
+            (13, 0, &[7, 1000], "{si_signo=SIGPIPE, si_code=SI_USER, si_pid=7, si_uid=1000}"),
+            (34, -6, &[7, 0], "{si_signo=SIGRT_2, si_code=SI_TKILL, si_pid=7, si_uid=0}"),
+            (12, -1, &[7, 0, 77], "{si_signo=SIGUSR2, si_code=SI_QUEUE, si_pid=7, si_uid=0, si_int=77, si_ptr=0x4d}"),
+            (12, -1, &[7, 0, 0], "{si_signo=SIGUSR2, si_code=SI_QUEUE, si_pid=7, si_uid=0}"),
+            (
+                10,
+                -2,
+                &[0, 0, 5],
+                "{si_signo=SIGUSR1, si_code=SI_TIMER, si_timerid=0, si_overrun=0, si_int=5, si_ptr=0x5}",
+            ),
+            (14, 0x80, &[], "{si_signo=SIGALRM, si_code=SI_KERNEL}"),
+            (
+                17,
+                1,
+                &[7, 0, 3],
+                "{si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=7, si_uid=0, si_status=3, si_utime=0, si_stime=0}",
+            ),
+            (
+                17,
+                2,
+                &[7, 0, 15],
+                "{si_signo=SIGCHLD, si_code=CLD_KILLED, si_pid=7, si_uid=0, si_status=SIGTERM, si_utime=0, si_stime=0}",
+            ),
+            (11, 1, &[16], "{si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=0x10}"),
+            (5, 0x80, &[], "{si_signo=SIGTRAP, si_code=SI_KERNEL, si_addr=NULL}"),
+            (29, 1, &[65, 0, 4], "{si_signo=SIGIO, si_code=POLL_IN, si_band=65, si_fd=4}"),
+            (35, 6, &[65, 0, 4], "{si_signo=SIGRT_3, si_code=0x6, si_pid=65, si_uid=0, si_int=4, si_ptr=0x4}"),
+        ];
+        for (signal, code, words, expected) in cases {
+            assert_eq!(details(&info(*signal, *code, words)), *expected);
+        }
+    }
+
+    #[test]
+    fn every_number_has_a_name_and_none_panics() {
+        assert_eq!(
+            [1, 9, 31, 32, 33, 64].map(name),
+            ["SIGHUP", "SIGKILL", "SIGSYS", "SIGRTMIN", "SIGRT_1", "SIGRT_32"]
+        );
+        for signal in [-1, 0, 65, i32::MIN, i32::MAX] {
+            assert_eq!(name(signal), signal.to_string());
+            for code in [i32::MIN, -7, 0, 1, 9, 0x80, i32::MAX] {
+                assert!(details(&info(signal, code, &[-1; 20])).ends_with('}'));
+            }
+        }
     }
 }

@@ -467,6 +467,8 @@ impl<'a> Tracer<'a> {
                 self.observer.any_descriptor
                     || about != Refers::NoSocket
                     || info.name.starts_with("epoll_") && info.name != "epoll_ctl"
+                    // It names a whole range of descriptors.
+                    || info.name == "close_range"
             }
         };
         if several && matches!(info.name, "poll" | "ppoll" | "select" | "pselect6") {
