@@ -8,7 +8,8 @@ pub struct Injection {
     /// Names of the system calls that it applies to, as the kernel names them (`sendto`, not `send`).
     /// Several names count together: with `accept` and `accept4`, "the second" is the second of either.
     pub calls: Vec<String>,
-    /// Which of those calls, counted from 1 at the opening of the fence (or at the start, without one).
+    /// Which of those calls, counted from 1 at the opening of the fence (or at the start, without one). Only calls that are
+    /// shown are counted: of reads and writes, for example, those on sockets.
     pub which: Occurrence,
     /// What to do to it.
     pub effect: Effect,
@@ -60,6 +61,9 @@ pub enum Guard {
     Off,
     /// Only 127.0.0.0/8, `::1`, AF_UNIX, and whatever sockets of a private network namespace reach.
     /// bind, connect, sendto, sendmsg and sendmmsg to anything else, and `listen` on a socket that was never bound
-    /// (the kernel would bind it to the wildcard address), are answered EPERM and reported in [`crate::Call::guard`].
+    /// (the kernel would bind it to the wildcard address), are answered EPERM and reported in [`crate::Call::guard`], or,
+    /// outside the fence, in [`crate::Trace::remarks`]. So are, because nobody could look into them, io_uring and the socket
+    /// calls of 32-bit programs. It guards against mistakes, not against malice: a second thread could still change an
+    /// address after the observer has read it.
     Loopback,
 }

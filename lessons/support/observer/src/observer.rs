@@ -142,8 +142,9 @@ impl Observer {
         self
     }
 
-    /// Captures standard output and standard error (into memory files, so that a full pipe never blocks the child), and
-    /// gives the child an empty standard input. Without it the child has this program's own three.
+    /// Captures standard output and standard error (into memory files, so that a full pipe never blocks the child), gives the
+    /// child an empty standard input, and puts it into a process group of its own. Without it the child has this program's
+    /// own three and its group.
     pub fn capture(mut self) -> Observer {
         self.capture = true;
         self
@@ -167,7 +168,9 @@ impl Observer {
         self
     }
 
-    /// Kills the child and all its children after this long (60 seconds unless told).
+    /// Kills the child and all its children after this long (60 seconds unless told). A child that has ended in time but has
+    /// left children of its own behind has ended as it has ([`crate::Ending`]); those are waited for until the deadline, then
+    /// killed, and a remark says so.
     pub fn deadline(mut self, deadline: Duration) -> Observer {
         self.deadline = deadline;
         self

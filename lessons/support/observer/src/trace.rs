@@ -1,5 +1,78 @@
 //! What an observer reports: a [`Trace`], its [`Event`]s in the order in which they ended, and every [`Call`] with its
-//! arguments both as `strace` prints them and as values. This is also the JSON form of a trace (by `serde`).
+//! arguments both as `strace` prints them and as values.
+//!
+//! # The JSON form
+//!
+//! The same types, written by `serde`, are a trace's JSON form. Fields in the order in which they are written; those marked
+//! "if" are left out otherwise. Readers should ignore fields that they do not know.
+//!
+//! A **trace** is an object:
+//!
+//! | field | value |
+//! |---|---|
+//! | `machine` | `{"kernel": "6.18.44", "architecture": "x86_64"}`: what `uname -r` and `uname -m` say |
+//! | `events` | a list of events |
+//! | `remarks` | if there are any: a list of sentences on the whole run, for people |
+//! | `ending` | how the program ended: `{"how": "exited", "status": 0}`, `{"how": "killed", "signal": "SIGPIPE"}`, `{"how": "deadline", "milliseconds": 5000}` or `{"how": "too-many-processes", "limit": 256}` |
+//!
+//! An **event** is an object. What it is stands in `event`, and decides which other fields follow:
+//!
+//! | field | value |
+//! |---|---|
+//! | `pid`, `tid` | process and thread id; equal in a process's first thread |
+//! | `at_us` | when it began, in microseconds since the run's start or the first opening of the fence |
+//! | `took_us` | how long it took, in microseconds; 0 where that has no meaning |
+//! | `event` | `call`, `signal`, `stopped`, `exited`, `killed` or `superseded` |
+//! | with `signal` | `signal`: its name; `details`: such as `{si_signo=SIGPIPE, si_code=SI_USER, si_pid=7, si_uid=0}` |
+//! | with `stopped` | `signal`: its name |
+//! | with `exited` | `status`: 0 to 255 |
+//! | with `killed` | `signal`: its name; `core_dumped`: true or false |
+//! | with `superseded` | `by`: the id of the thread that called exec |
+//!
+//! With `call` follow:
+//!
+//! | field | value |
+//! |---|---|
+//! | `name` | the kernel's name of the call, such as `sendto` |
+//! | `args` | a list of arguments, in order, each an object: `name` (as in the man page: `sockfd`, `addr`, …), `text` (as printed), and `value` if there is more to it than the text |
+//! | `outcome` | an object: `value` (what the call returned: a number, -1 after an error, `null` if it never returned), `errno` (if it failed: the errno's name, such as `EADDRINUSE`; for an interrupted call the kernel's own `ERESTARTSYS` and its kin) and `text` (all that is printed right of ` = `) |
+//! | `socket` | if it is about one: the socket's number in the trace, from 1 in the order of appearance, whatever descriptors name it. For a call that makes a socket, the new one; a socketpair's second one has the next number |
+//! | `injected` | if true: the observer changed the call |
+//! | `guard` | if the guard refused the call: why, in words |
+//!
+//! The **value** of an argument is an object with one field: `{"int": 16}`, `{"pointer": 140732920755200}`,
+//! `{"bytes": [104, 105]}` (what was really sent or received, at most as many as were asked for to be kept) or
+//! `{"address": …}`, an object:
+//!
+//! | `family` | other fields |
+//! |---|---|
+//! | `unspec` | none |
+//! | `inet` | `ip` (`"127.0.0.1"`), `port` (a number, host order) |
+//! | `inet6` | `ip` (`"::1"`), `port`, `flowinfo`, `scope_id` (numbers, host order) |
+//! | `unix` | `name`: `{"path": [47, 116, …]}` (bytes, up to the first zero byte), `{"abstract": [100, …]}` (bytes, without the leading zero byte) or `"unnamed"` |
+//! | `other` | `number` (the family's), `data` (the bytes after the family). Also for an address too short for its family |
+//!
+//! ```
+//! let json = r#"{
+//!   "machine": {"kernel": "6.18.44", "architecture": "x86_64"},
+//!   "events": [{
+//!     "pid": 7, "tid": 7, "at_us": 12, "took_us": 3, "event": "call", "name": "bind",
+//!     "args": [
+//!       {"name": "sockfd", "text": "3", "value": {"int": 3}},
+//!       {"name": "addr", "text": "{sa_family=AF_INET, …}",
+//!        "value": {"address": {"family": "inet", "ip": "127.0.0.1", "port": 80}}},
+//!       {"name": "addrlen", "text": "16", "value": {"int": 16}}
+//!     ],
+//!     "outcome": {"value": -1, "errno": "EACCES", "text": "-1 EACCES (Permission denied)"},
+//!     "socket": 1
+//!   }],
+//!   "ending": {"how": "exited", "status": 0}
+//! }"#;
+//! let trace: observer::Trace = serde_json::from_str(json)?;
+//! let bind = trace.events[0].call().ok_or("the event is a call")?;
+//! assert_eq!((bind.errno(), bind.int("addrlen"), bind.socket), (Some("EACCES"), Some(16), Some(1)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::borrow::Cow;
 use std::fmt;
@@ -120,7 +193,8 @@ pub struct Call {
     pub outcome: Outcome,
     /// Which socket of this trace the call was about: sockets are numbered from 1 as they first appear, whatever
     /// descriptors name them (dup, fork and descriptor passing keep the number). For a call that makes a socket, the new
-    /// one. `None` where no socket was made or named.
+    /// one (socketpair makes two: this is the first, the second has the next number). `None` where no socket was made or
+    /// named, or several were (poll and its kin).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub socket: Option<u32>,
     /// Whether the observer changed the call (`Injection`, or the guard).
