@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{calls, child, lines, run, stdout};
-use observer::{Effect, Error, Guard, Injection, Observation, Occurrence};
+use observer::{Effect, Ending, Error, Guard, Injection, Observation, Observer, Occurrence};
 
 #[test]
 fn the_second_accept_fails_and_only_that() {
@@ -160,4 +160,16 @@ fn a_private_network_namespace_is_free() {
 fn the_guard_lets_no_io_uring_past() {
     let seen = run(child("io-uring").guard(Guard::Loopback));
     assert_eq!(attempts(&seen).get("io_uring_setup").map(String::as_str), Some(EPERM));
+}
+
+#[test]
+fn bad_pointers_trouble_neither_the_guard_nor_an_injection() {
+    let corpus = || Observer::new(env!("CARGO_BIN_EXE_observer-corpus")).arg("bad-pointers").capture();
+    let plain = run(corpus());
+    assert_eq!(plain.trace.ending, Ending::Exited { status: 0 }, "{}", String::from_utf8_lossy(&plain.stderr));
+    let guarded = run(corpus().guard(Guard::Loopback));
+    assert_eq!(guarded.trace.ending, Ending::Exited { status: 0 }, "{}", String::from_utf8_lossy(&guarded.stderr));
+    assert_eq!(calls(&guarded.trace).len(), calls(&plain.trace).len());
+    let every = |name| Injection::new(&[name], Occurrence::Every, Effect::Shorten(1));
+    run(corpus().inject(every("sendto")).inject(every("recvfrom")).inject(every("read")).inject(every("write")));
 }

@@ -120,6 +120,21 @@ fn memory_is_read_another_way_where_the_usual_one_is_refused() {
 }
 
 #[test]
+fn bad_pointers_print_alike_however_memory_is_read() {
+    let corpus = env!("CARGO_BIN_EXE_observer-corpus");
+    let ordinary = without("close_range", libc::ENOSYS, corpus, &["bad-pointers"]);
+    let otherwise = without("process_vm_readv", libc::EPERM, corpus, &["bad-pointers"]);
+    let names = |output: &Output| -> Vec<String> {
+        // Names and results: the addresses of good memory differ from run to run.
+        let lines = text(&output.stdout);
+        let part = |line: &str| Some((line.split_once('(')?.0.to_string(), line.rsplit_once(" = ")?.1.to_string()));
+        lines.lines().filter_map(part).map(|(name, result)| format!("{name} {result}")).collect()
+    };
+    assert!(names(&ordinary).len() > 350, "{}", text(&ordinary.stderr));
+    assert_eq!(names(&otherwise), names(&ordinary));
+}
+
+#[test]
 fn a_host_without_standard_streams_still_captures_its_child() {
     // Closes all three and then observes; the pipes and memory files get the numbers 0 to 2.
     let script = r#"exec 0<&- 1>&- 2>&-; exec "$0" observe "$0" pair"#;
