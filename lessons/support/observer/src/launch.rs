@@ -109,6 +109,7 @@ impl Plan {
         let tracer = |step| move |source| Error::Tracer { step, source };
         let (go_read, go) = pipe().map_err(tracer("pipe"))?;
         let (report, report_write) = pipe().map_err(tracer("pipe"))?;
+        never_wait(&report).map_err(tracer("fcntl"))?;
         let argv = pointers(&self.argv);
         let envp = pointers(&self.envp);
         let parent = std::process::id() as pid_t;
@@ -248,10 +249,32 @@ impl Plan {
 impl Launched {
     /// Waits until the child may be seized.
     pub fn wait_ready(&mut self) -> Result<(), Error> {
-        match self.report() {
-            Ok(Some(Report::Ready)) => Ok(()),
-            Ok(_) => Err(Error::Tracer { step: "starting the child", source: io::ErrorKind::UnexpectedEof.into() }),
-            Err(source) => Err(Error::Tracer { step: "reading the child's report", source }),
+        loop {
+            match self.report() {
+                Ok(Some(Report::Ready)) => return Ok(()),
+                Ok(None) if !self.has_ended() => self.wait_for_report(),
+                Ok(_) => {
+                    return Err(Error::Tracer { step: "starting the child", source: io::Error::other("it ended") });
+                }
+                Err(source) => return Err(Error::Tracer { step: "reading the child's report", source }),
+            }
+        }
+    }
+
+    /// Waits until there is something to read, but not long: nothing might come.
+    fn wait_for_report(&self) {
+        let mut readable = libc::pollfd { fd: self.report.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one entry, which is a local. Whatever it answers, the report is asked again.
+        unsafe { libc::poll(&raw mut readable, 1, 100) };
+    }
+
+    /// Whether the child is gone. (Its end stays to be waited for.)
+    fn has_ended(&self) -> bool {
+        // SAFETY: zero bytes are a valid siginfo_t, which is a local; the news is not taken away (WNOWAIT).
+        unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+            libc::waitid(libc::P_PID, self.pid as libc::id_t, &raw mut info, options) == -1 || info.si_pid() == self.pid
         }
     }
 
@@ -261,13 +284,14 @@ impl Launched {
         Ok(())
     }
 
-    /// The next line of the child's report, if there is one. To be asked only when the child is known to have written it, or
-    /// to have ended (it may then be kept waiting by a copy of the pipe that another child of this program holds until
-    /// its exec: a short time).
+    /// The next line of the child's report, if there is one. Never waits: the other end may be held for a while by a
+    /// child that another thread has just forked.
     pub fn report(&mut self) -> io::Result<Option<Report>> {
         let mut line = [0; 8];
         match self.report.read_exact(&mut line) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::WouldBlock) => {
+                return Ok(None);
+            }
             other => other?,
         }
         let [a, b, c, d, e, f, g, h] = line;
@@ -370,6 +394,15 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let [read, write] = ends;
     let (read, write) = (owned(read)?, owned(write)?);
     Ok((above_streams(read)?, above_streams(write)?))
+}
+
+/// Reads from this descriptor fail with EAGAIN rather than wait.
+fn never_wait(fd: &OwnedFd) -> io::Result<()> {
+    // SAFETY: `fd` is open.
+    match unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
 }
 
 /// In a program that has closed its standard streams a new descriptor may be 0, 1 or 2, where the child's streams go:

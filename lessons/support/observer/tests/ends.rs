@@ -172,3 +172,42 @@ fn a_run_of_a_child_that_ends_at_once_is_short() {
     assert!(start.elapsed() < SOON, "a deadline of a minute does not make the run a minute long");
     assert_eq!(names(&seen.trace).last(), Some(&"exit_group"));
 }
+
+#[test]
+fn the_shortest_and_the_longest_deadline() {
+    let seen = run(child("hang").deadline(Duration::ZERO));
+    assert_eq!(seen.trace.ending, Ending::Deadline { milliseconds: 0 });
+    let seen = run(child("pair").deadline(Duration::MAX));
+    assert_eq!(seen.trace.ending, Ending::Exited { status: 0 });
+}
+
+#[test]
+fn events_can_be_had_while_the_child_still_runs() {
+    let (send, receive) = std::sync::mpsc::channel();
+    let observed = std::thread::spawn(move || {
+        child("hang").deadline(Duration::from_secs(3)).run_with(|event| {
+            // Nobody listens any more once the socketpair was seen.
+            let _ = send.send(event.line());
+        })
+    });
+    let first = receive.iter().find(|line| line.starts_with("socketpair(")).expect("the socketpair is seen");
+    assert!(first.ends_with(" = 0"), "{first}");
+    assert!(!observed.is_finished(), "the child hangs: the line came before the run's end");
+    drop(receive);
+    let seen = observed.join().expect("the thread ends").expect("the run is no error");
+    assert_eq!((seen.trace.events.len(), seen.trace.ending), (0, Ending::Deadline { milliseconds: 3000 }));
+}
+
+#[test]
+fn a_host_that_panics_leaves_no_child() {
+    let mut seen = None;
+    let error = child("hang").run_with(|event| {
+        seen = Some(event.pid);
+        // As a host's own mistake would: silently here, because it is meant.
+        std::panic::resume_unwind(Box::new("meant"));
+    });
+    let error = error.expect_err("a panic in the host's own function is an error");
+    assert!(error.to_string().contains("panicked"), "{error}");
+    let pid = seen.expect("one event was seen");
+    assert!(gone(pid), "process {pid} is still there");
+}

@@ -146,6 +146,19 @@ fn a_host_without_standard_streams_still_captures_its_child() {
     assert_eq!((stdout(&seen).as_str(), text(&seen.stderr).as_str()), ("out\n", "err\n"));
 }
 
+/// A process that has changed its user, for example, may not be looked into by others, and nor may its children. That must not
+/// keep it from observing them.
+#[test]
+fn a_host_that_hides_may_still_observe() {
+    let output = Command::new(children())
+        .arg("hide-and-observe")
+        .arg(children())
+        .arg("pair")
+        .output()
+        .expect("the helper can be started");
+    assert_eq!(comparable(&text(&output.stdout)), ordinary_lines(), "{}", text(&output.stderr));
+}
+
 /// A process may forbid others to look at its memory and its descriptors. A tracer without privilege then sees less, and
 /// shows what it sees.
 #[test]

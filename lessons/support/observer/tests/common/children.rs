@@ -69,6 +69,11 @@ fn play(args: &[&str]) -> io::Result<()> {
         #[cfg(target_arch = "x86_64")]
         ["x32"] => x32(),
         ["observe", program, ref rest @ ..] => observe(program, rest),
+        ["hide-and-observe", program, ref rest @ ..] => {
+            // SAFETY: plain numbers.
+            check(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) })?;
+            observe(program, rest)
+        }
         ["collect", program, ref rest @ ..] => collect(program, rest),
         ["without", call, errno, program, ref rest @ ..] => {
             forbid(call, number(errno)?)?;
