@@ -8,7 +8,7 @@ use std::io::Write;
 use observer::strace::{self, Report, Subject};
 
 /// The themes of the corpus, and how many lines each has at least: if one plays less, the comparison says little.
-const THEMES: [(&str, usize); 10] = [
+const THEMES: [(&str, usize); 11] = [
     ("sockets", 1100),
     ("addresses", 3300),
     ("options", 23000),
@@ -19,6 +19,7 @@ const THEMES: [(&str, usize); 10] = [
     ("bad-pointers", 350),
     ("process", 350),
     ("signals", 170),
+    ("known", 20),
 ];
 
 /// What must be checked must be checkable. Says whether there is anything to compare with; if there is not, why.
@@ -107,6 +108,25 @@ fn processes_agree() {
 #[test]
 fn signals_agree() {
     check_theme("signals");
+}
+
+/// A known difference that is no longer one must leave the list.
+#[test]
+fn the_known_differences_are_still_there() {
+    if !can_compare() {
+        return;
+    }
+    let report = compare(&corpus().arg("known"));
+    for known in strace::KNOWN {
+        let met = report.known.iter().any(|(reason, _)| *reason == known.reason);
+        assert!(
+            met,
+            "strace and the observer now agree on this; take it off observer::strace::KNOWN: {}",
+            known.reason
+        );
+    }
+    let (_, least) = THEMES[THEMES.len() - 1];
+    assert!(report.same >= least, "only {} lines of the theme known were the same, not {least}", report.same);
 }
 
 /// A theme that is not in the list above would not be compared.

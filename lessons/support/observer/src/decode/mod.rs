@@ -20,6 +20,10 @@
 //! | other pointers | `Pointer` |
 //!
 //! Bytes are kept up to [`crate::Observer::keep_bytes`].
+//!
+//! One thing to know: `recv` with MSG_TRUNC on a TCP socket throws bytes away without writing them anywhere. `strace` then
+//! shows what the buffer held before, as many bytes as were thrown away, and so does the observer, in text and value: the
+//! call alone does not say that it is TCP.
 
 mod addresses;
 mod buffers;

@@ -174,7 +174,7 @@ pub(crate) fn join<T>(out: &mut String, elements: impl IntoIterator<Item = T>, m
     }
 }
 
-/// A plain number.
+/// Appends a plain number.
 pub(crate) fn decimal(out: &mut String, number: impl std::fmt::Display) {
     let _ = write!(out, "{number}");
 }
@@ -220,6 +220,13 @@ mod tests {
         assert_eq!(flags(COLOURS, 3, "COLOUR_???"), "RED|GREEN");
         assert_eq!(flags(COLOURS, 6, "COLOUR_???"), "GREEN|0x4");
         assert_eq!(flags(COLOURS, 4, "COLOUR_???"), "0x4 /* COLOUR_??? */");
+    }
+
+    #[test]
+    fn numbers_small_and_large() {
+        for one in (-3..100).chain([i64::MIN, i64::MAX, 4096]) {
+            assert_eq!(number(one), one.to_string());
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@ mod buffers;
 #[cfg(target_arch = "x86_64")]
 mod files;
 #[cfg(target_arch = "x86_64")]
+mod known;
+#[cfg(target_arch = "x86_64")]
 mod machine;
 #[cfg(target_arch = "x86_64")]
 mod messages;
@@ -47,6 +49,7 @@ const THEMES: &[(&str, fn())] = &[
     ("bad-pointers", bad_pointers::play),
     ("process", process::play),
     ("signals", signals::play),
+    ("known", known::play),
 ];
 
 #[cfg(not(target_arch = "x86_64"))]
