@@ -105,7 +105,7 @@ impl Watchman {
     fn reaches_out(&self, socket: Refers) -> bool {
         match socket {
             // The kernel will say EBADF or ENOTSOCK.
-            Refers::NoSocket => false,
+            Refers::NoSocket | Refers::Nothing => false,
             Refers::Unknown => true,
             Refers::Socket(inode) => match self.made.get(&inode) {
                 Some(made) => made.namespace == self.own,

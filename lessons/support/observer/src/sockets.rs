@@ -19,8 +19,10 @@ pub(crate) type Inode = u64;
 pub(crate) enum Refers {
     /// To this socket.
     Socket(Inode),
-    /// To something else, or to nothing.
+    /// To something else.
     NoSocket,
+    /// To nothing: no descriptor of this number is open.
+    Nothing,
     /// The kernel does not say (the process has made itself unreadable).
     Unknown,
 }
@@ -30,7 +32,7 @@ impl Refers {
     pub fn inode(self) -> Option<Inode> {
         match self {
             Refers::Socket(inode) => Some(inode),
-            Refers::NoSocket | Refers::Unknown => None,
+            Refers::NoSocket | Refers::Nothing | Refers::Unknown => None,
         }
     }
 }
@@ -50,7 +52,7 @@ impl Sockets {
     /// What this thread's descriptor refers to.
     pub fn refers(&mut self, tid: pid_t, fd: i32) -> Refers {
         if fd < 0 {
-            return Refers::NoSocket;
+            return Refers::Nothing;
         }
         if let Some(&inode) = self.known.get(&(tid, fd)) {
             return Refers::Socket(inode);
@@ -95,6 +97,7 @@ fn ask(tid: pid_t, fd: i32) -> Refers {
     if unsafe { libc::stat(path.as_ptr().cast(), &raw mut stat) } == -1 {
         return match nix::errno::Errno::last() {
             nix::errno::Errno::EACCES | nix::errno::Errno::EPERM => Refers::Unknown,
+            nix::errno::Errno::ENOENT => Refers::Nothing,
             _ => Refers::NoSocket,
         };
     }

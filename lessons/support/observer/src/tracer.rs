@@ -452,8 +452,15 @@ impl<'a> Tracer<'a> {
         decode::touches(info, args, memory, &mut descriptors);
         let mut about = Refers::NoSocket;
         let mut several = false;
-        for &fd in &descriptors {
-            let refers = self.sockets.refers(tid, fd);
+        let mut nothing = false;
+        for (index, &fd) in descriptors.iter().enumerate() {
+            let refers = match self.sockets.refers(tid, fd) {
+                Refers::Nothing => {
+                    nothing |= index == 0;
+                    Refers::NoSocket
+                }
+                refers => refers,
+            };
             several |= matches!((about, refers), (Refers::Socket(one), Refers::Socket(other)) if one != other);
             if about == Refers::NoSocket || (about == Refers::Unknown && refers != Refers::NoSocket) {
                 about = refers;
@@ -462,10 +469,12 @@ impl<'a> Tracer<'a> {
         self.descriptors = descriptors;
         let shown = match info.scope {
             Scope::Socket | Scope::Life => true,
-            // An epoll instance is there for sockets, and names them only when they are put into it.
+            // An epoll instance is there for sockets, and names them only when they are put into it. A call on a number
+            // that is not open (a second close) is a mistake to be seen; in poll and select such a number only means "skip".
             Scope::General => {
                 self.observer.any_descriptor
                     || about != Refers::NoSocket
+                    || nothing && !matches!(info.name, "poll" | "ppoll" | "select" | "pselect6")
                     || info.name.starts_with("epoll_") && info.name != "epoll_ctl"
                     // It names a whole range of descriptors.
                     || info.name == "close_range"

@@ -25,6 +25,15 @@ fn a_socket_keeps_its_number_through_dup_and_fork_and_a_file_has_none() {
 }
 
 #[test]
+fn a_call_on_a_number_that_is_not_open_is_shown() {
+    let seen = run(child("not-open").fenced());
+    let calls: Vec<(&str, Option<&str>)> =
+        calls(&seen.trace).into_iter().map(|call| (call.name.as_ref(), call.errno())).collect();
+    let bad = Some("EBADF");
+    assert_eq!(calls, [("socketpair", None), ("close", None), ("close", bad), ("fcntl", bad), ("close", bad)]);
+}
+
+#[test]
 fn any_descriptor_shows_the_general_calls_on_files_too() {
     let seen = run(child("dup").any_descriptor());
     let on_files = calls(&seen.trace).into_iter().filter(|call| call.socket.is_none()).map(|call| call.name.as_ref());

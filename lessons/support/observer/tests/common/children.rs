@@ -54,6 +54,7 @@ fn play(args: &[&str]) -> io::Result<()> {
         ["send11"] => send11(),
         ["dup"] => dup(),
         ["reuse"] => reuse(),
+        ["not-open"] => not_open(),
         ["pass"] => pass(),
         ["calls"] => calls(),
         ["print", bytes] => print(number(bytes)?),
@@ -476,6 +477,19 @@ fn reuse() -> io::Result<()> {
         return Err(io::Error::other("the lowest free descriptor was not taken"));
     }
     send(c, b"two").map(drop)
+}
+
+/// Calls on numbers that are not open: a second close, fcntl, close of -1; and poll of -1, which is allowed.
+fn not_open() -> io::Result<()> {
+    fence::begin();
+    let [a, _b] = socketpair()?;
+    close(a)?;
+    let mut nobody = libc::pollfd { fd: -1, events: libc::POLLIN, revents: 0 };
+    // SAFETY: numbers, and one pollfd that lives through the call.
+    let results =
+        unsafe { [libc::close(a), libc::fcntl(a, libc::F_GETFL), libc::close(-1), libc::poll(&raw mut nobody, 1, 0)] };
+    fence::end();
+    if results == [-1, -1, -1, 0] { Ok(()) } else { Err(io::Error::other("a number that was not open worked")) }
 }
 
 /// Passes a socket through another one.
