@@ -9,7 +9,8 @@
 //! - **pointers**, numbers of more than 32 bits in hexadecimal, become `POINTER1` …, and **inodes** (`socket:[4711]`)
 //!   `INODE1` …;
 //! - **times** of the trace are left out, durations in the printed text (a number with a point, and a unit: `59.9 s`) become
-//!   `TIME`, and left out are the **kernel's release** and the machine's **architecture**;
+//!   `TIME`, clock ticks that an ended child used (`si_utime`) become `TICKS`, and left out are the **kernel's release**
+//!   and the machine's **architecture**;
 //! - **how a process or a thread is started** (`fork`, `clone`, `clone3`, and with what) is the C library's affair and
 //!   that of its version: it becomes `clone()`;
 //! - **threads**: the lines of each stay in their order, and the threads are put one after another, since which of two
@@ -249,6 +250,7 @@ impl Names {
                 return Some(self.ids.number(word.parse().ok()?).to_string());
             }
             "uid" | "gid" | "si_uid" => return Some("ID".to_string()),
+            "si_utime" | "si_stime" => return Some("TICKS".to_string()),
             _ => {}
         }
         self.ports.get(&word.parse().ok()?).map(|number| format!("PORT{number}"))
