@@ -237,7 +237,7 @@ static LESSON: Lesson = Lesson {
         },
         Experiment {
             name: "leaked-listener",
-            shows: "A server without SOCK_CLOEXEC starts another program and ends. A client knocks, and a new server wants the port, \
+            shows: "A server without SOCK_CLOEXEC starts another program and closes its socket. A client knocks, and a new server wants the port, \
                      with SO_REUSEADDR; then the other program ends too.",
             notice: "The other program holds the listening socket without knowing of it: the port is taken, and clients are let in \
                      whom nobody will ever answer.",
@@ -372,11 +372,11 @@ fn privileges() -> Result<(), Stop> {
     const NOBODY: libc::uid_t = 65534;
     // SAFETY: geteuid takes nothing and cannot fail.
     if unsafe { libc::geteuid() } == 0 {
-        // Root may have any socket, so become an ordinary user. There is no way back.
-        // SAFETY: setresgid and setresuid take three numbers and change only this process.
-        if unsafe { libc::setresgid(NOBODY, NOBODY, NOBODY) } == -1
-            || unsafe { libc::setresuid(NOBODY, NOBODY, NOBODY) } == -1
-        {
+        // Root may have any socket, so become an ordinary user of an ordinary group. There is no way back.
+        // SAFETY: setresgid takes three numbers and changes only this process.
+        let group = unsafe { libc::setresgid(NOBODY, NOBODY, NOBODY) };
+        // SAFETY: as above, for setresuid.
+        if group == -1 || unsafe { libc::setresuid(NOBODY, NOBODY, NOBODY) } == -1 {
             let error = io::Error::last_os_error();
             return Err(Stop::cannot(Lack::UnprivilegedUser, format!("becoming user 65534 was refused: {error}")));
         }
@@ -746,11 +746,9 @@ fn across_exec() -> Result<(), Stop> {
     }
 
     // A program that looks what it was given.
-    let script = r#"
-        for number in 3 4; do
-            if test -S /proc/self/fd/$number; then what="is a socket"; else what="is not open"; fi
-            echo "the other program: descriptor $number $what"
-        done"#;
+    let script = "for number in 3 4; do \
+                  if test -S /proc/self/fd/$number; then what='is a socket'; else what='is not open'; fi; \
+                  echo \"the other program: descriptor $number $what\"; done";
     let status = Command::new("/bin/sh").arg("-c").arg(script).env_clear().status();
     match status {
         Ok(status) if status.success() => Ok(()),
@@ -812,10 +810,11 @@ fn leaked_listener() -> Result<(), Stop> {
     // The new server.
     // SAFETY: socket takes three numbers and no pointer.
     let new = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
+    if new == -1 {
+        return Err(Stop::failed("socket"));
+    }
     // SAFETY: as for the first setsockopt.
-    if new == -1
-        || unsafe { libc::setsockopt(new, libc::SOL_SOCKET, libc::SO_REUSEADDR, (&raw const on).cast(), int) } == -1
-    {
+    if unsafe { libc::setsockopt(new, libc::SOL_SOCKET, libc::SO_REUSEADDR, (&raw const on).cast(), int) } == -1 {
         return Err(Stop::failed("setsockopt"));
     }
     // SAFETY: as for the first bind.
