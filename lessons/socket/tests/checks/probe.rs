@@ -168,8 +168,7 @@ fn errno_is_read_at_once(bench: &Bench<Scene, Said>) -> Result<(), Fault> {
         return Ok(());
     }
     // The call in between is the last that failed.
-    let events = run.trace().events.iter();
-    let between = events.enumerate().filter(|(_, event)| event.call().is_some_and(|call| call.errno().is_some()));
-    let at = between.last().map(|(index, _)| index);
+    let failed = |event: &observer::Event| event.call().is_some_and(|call| call.errno().is_some());
+    let at = run.trace().events.iter().rposition(failed);
     Err(run.reject().with("want", want_name(want)).with("got", run.returned()).at_any(at).into())
 }
