@@ -67,7 +67,11 @@ fn machines() -> Vec<Machine> {
     vec![
         machine("as it is", &[], &[]),
         machine("nobody", &[BecomeNobody], &[]),
-        machine("root of one user", &[OwnUsers], &[("bind/below-1024", "may not become another user")]),
+        machine(
+            "root of one user",
+            &[OwnUsers],
+            &[("bind/below-1024", "may not become another user"), ("socket/privileges", "may not become another user")],
+        ),
         machine("no namespaces", &[NoNamespaces], NO_NETWORKS),
         machine("nobody, no namespaces", &[BecomeNobody, NoNamespaces], NO_NETWORKS),
         machine("no tracing", &[NoTracing], &[]),
@@ -112,6 +116,16 @@ fn machines() -> Vec<Machine> {
         network("short endings", &[("/proc/sys/net/ipv4/tcp_fin_timeout", "5")], &[]),
         network("ports are shared freely", &[("/proc/sys/net/ipv4/ip_autobind_reuse", "1")], &[]),
         network("a full queue resets", &[("/proc/sys/net/ipv4/tcp_abort_on_overflow", "1")], &[]),
+        network(
+            "no Multipath TCP",
+            &[("/proc/sys/net/mptcp/enabled", "0")],
+            &[("socket/another-protocol", "net.mptcp.enabled is 0")],
+        ),
+        network(
+            "everybody may ping",
+            &[("/proc/sys/net/ipv4/ping_group_range", "0 2147483647")],
+            &[("socket/privileges", "lets this group ping")],
+        ),
         network("no SYN cookies", &[("/proc/sys/net/ipv4/tcp_syncookies", "0")], &[]),
     ]
 }
