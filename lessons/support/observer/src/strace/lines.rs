@@ -93,20 +93,31 @@ pub(super) fn without_marks(mut lines: Vec<Line>) -> Vec<Line> {
     lines
 }
 
-/// Of the general calls those on sockets (and the marks), without what `strace -y` says of each descriptor.
+/// Of the general calls those on sockets and on numbers that are not open (and the marks), without what `strace -y` says
+/// of each descriptor.
 pub(super) fn on_sockets(lines: Vec<Line>) -> Vec<Line> {
-    let is_shown = |text: &str, named: &[&str]| {
+    let is_shown = |line: &str, text: &str, named: &[&str]| {
         let name = text.split('(').next().unwrap_or_default();
         let is_general = decode::table().iter().any(|info| info.name == name && info.scope == decode::Scope::General);
         let is_a_mark = is_mark(text, fence::BEGIN) || is_mark(text, fence::END);
         let is_epoll = name.starts_with("epoll_") && name != "epoll_ctl";
-        !is_general || is_a_mark || is_epoll || named.iter().any(|file| file.starts_with("socket:["))
+        let is_on_nothing = is_on_nothing(name, &line[name.len()..]);
+        !is_general || is_a_mark || is_epoll || is_on_nothing || named.iter().any(|file| file.starts_with("socket:["))
     };
     let shown = |line: Line| {
         let (text, named) = without_names(&line.text);
-        is_shown(&text, &named).then_some(Line { tid: line.tid, text })
+        is_shown(&line.text, &text, &named).then_some(Line { tid: line.tid, text })
     };
     lines.into_iter().filter_map(shown).collect()
+}
+
+/// Whether a call's first argument is a descriptor that is not open: a number for which `-y` has no name.
+/// (In poll and select such a number is to be skipped, and close_range takes any.)
+fn is_on_nothing(name: &str, rest: &str) -> bool {
+    let number = rest.trim_start_matches(['(', '-']);
+    let after = number.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    let names_nobody = matches!(name, "poll" | "ppoll" | "select" | "pselect6" | "close_range");
+    !names_nobody && after.len() < number.len() && !after.starts_with('<')
 }
 
 /// Takes what `-y` adds behind descriptors out of a line: `read(5</proc/stat>, …)` becomes `read(5, …)` and `/proc/stat`.
@@ -221,6 +232,9 @@ mod tests {
             (1, "poll([{fd=3<socket:[17]>, events=POLLIN}], 1, 0) = 0 (Timeout)"),
             (1, "epoll_wait(5<anon_inode:[eventpoll]>, [], 8, 0) = 0"),
             (1, "close(5<anon_inode:[eventpoll]>) = 0"),
+            (1, "close(5) = -1 EBADF (Bad file descriptor)"),
+            (1, "close_range(5, 6, 0) = 0"),
+            (1, "select(0, NULL, NULL, NULL, {tv_sec=0, tv_usec=0}) = 0 (Timeout)"),
             (1, "read(3<socket:[17]>,  <unfinished ...>) = ?"),
             (1, "+++ exited with 0 +++"),
         ]);
@@ -230,6 +244,7 @@ mod tests {
             (1, "write(-1, \"#begin\", 6) = -1 EBADF (Bad file descriptor)"),
             (1, "poll([{fd=3, events=POLLIN}], 1, 0) = 0 (Timeout)"),
             (1, "epoll_wait(5, [], 8, 0) = 0"),
+            (1, "close(5) = -1 EBADF (Bad file descriptor)"),
             (1, "read(3,  <unfinished ...>) = ?"),
             (1, "+++ exited with 0 +++"),
         ]);
