@@ -6,6 +6,8 @@
 //!   `/proc/net/tcp`. (No experiment chooses a port of its own up there: all ask for port 0.);
 //! - **process and thread ids** become 1, 2 … in the same way; in printed text after the words `pid`, `process` and `thread`;
 //! - **user and group ids** (`uid=0`) become `ID`: a test may be run by anybody;
+//! - **names that the kernel chose** for unix sockets, five hexadecimal digits behind a zero byte (`@"75b36"`), become
+//!   `NAME1`, `NAME2` …;
 //! - **pointers**, numbers of more than 32 bits in hexadecimal, become `POINTER1` …, and **inodes** (`socket:[4711]`)
 //!   `INODE1` …;
 //! - **times** of the trace are left out, durations in the printed text (a number with a point, and a unit: `59.9 s`) become
@@ -23,7 +25,7 @@ use std::hash::Hash;
 use std::sync::LazyLock;
 
 use lab::Recording;
-use observer::{Address, Call, Event, Trace, Value, What};
+use observer::{Address, Call, Event, Trace, UnixName, Value, What};
 use regex::Regex;
 
 /// Says where two recordings of one experiment differ, a sentence each; nothing if they agree.
@@ -135,6 +137,8 @@ struct Names {
     ports: Order<u16>,
     /// Processes and threads.
     ids: Order<i64>,
+    /// Abstract names of unix sockets that the kernel chose.
+    unix_names: Order<String>,
     pointers: Order<u64>,
     inodes: Order<String>,
 }
@@ -185,6 +189,11 @@ impl Names {
                 Some(Value::Address(Address::Inet { port, .. } | Address::Inet6 { port, .. })) => {
                     *port = self.ports.get(port).map_or(*port, |number| number as u16);
                 }
+                Some(Value::Address(Address::Unix { name: UnixName::Abstract(name) })) => {
+                    if let Some(number) = str::from_utf8(name).ok().and_then(|name| self.unix_name(name)) {
+                        *name = number.into_bytes();
+                    }
+                }
                 Some(Value::Pointer(pointer)) => *pointer = self.pointer(*pointer),
                 _ => {}
             }
@@ -201,6 +210,12 @@ impl Names {
 
     fn id(&mut self, id: i64) -> i64 {
         self.ids.number(id) as i64
+    }
+
+    /// What stands for an abstract name, if it is one that the kernel chose.
+    fn unix_name(&mut self, name: &str) -> Option<String> {
+        let chosen = name.len() == 5 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        chosen.then(|| format!("NAME{}", self.unix_names.number(name.to_string())))
     }
 
     fn pointer(&mut self, pointer: u64) -> u64 {
@@ -231,6 +246,9 @@ impl Names {
         if let Some(digits) = word.strip_prefix("0x") {
             let pointer = u64::from_str_radix(digits, 16).ok()?;
             return (pointer > u32::MAX.into()).then(|| format!("POINTER{}", self.pointers.number(pointer)));
+        }
+        if so_far.ends_with("@\"") {
+            return self.unix_name(word);
         }
         if let Some(address) = so_far.strip_suffix(':')
             && word.len() == 4
