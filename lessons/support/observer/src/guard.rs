@@ -117,6 +117,9 @@ impl Watchman {
     fn leads_away(&self, attempt: &Attempt, address: &Address) -> Option<String> {
         match address {
             Address::Inet { ip, .. } if ip.is_loopback() => None,
+            // To connect to the wildcard is to connect to oneself. getaddrinfo does, to sort the answers it gives.
+            Address::Inet { ip, .. } if ip.is_unspecified() && attempt.info.number == libc::SYS_connect => None,
+            Address::Inet6 { ip, .. } if ip.is_unspecified() && attempt.info.number == libc::SYS_connect => None,
             Address::Inet { ip, port } => Some(format!("{} is not a loopback address", SocketAddrV4::new(*ip, *port))),
             Address::Inet6 { ip, .. } if is_loopback(ip) => None,
             Address::Inet6 { ip, port, .. } => {

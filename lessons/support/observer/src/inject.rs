@@ -65,5 +65,7 @@ pub enum Guard {
     /// outside the fence, in [`crate::Trace::remarks`]. So are, because nobody could look into them, io_uring and the socket
     /// calls of 32-bit programs. It guards against mistakes, not against malice: a second thread could still change an
     /// address after the observer has read it.
+    ///
+    /// A connect to the wildcard address is let through: the kernel takes it for the machine itself.
     Loopback,
 }
