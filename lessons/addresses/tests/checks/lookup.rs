@@ -76,15 +76,14 @@ fn call_very_often(page: &Page, stage: &mut Stage, question: Question) -> u64 {
     };
     // The first make the heap as large as it has to be.
     let label = format!("lookup({host:?}, {service:?}) {MANY} times");
-    let grown = *stage.call(label, || {
+    *stage.call(label, || {
         let warmed = look_up_often(100);
         let before = resident_kib();
         let found = look_up_often(MANY);
         // Nothing of this may be left out as useless.
         std::hint::black_box((warmed, found));
         resident_kib().saturating_sub(before)
-    });
-    grown
+    })
 }
 
 /// How much memory this process has in use, in KiB.

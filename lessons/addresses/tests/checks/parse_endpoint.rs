@@ -43,12 +43,12 @@ fn accepts_a_plain_endpoint(bench: &Bench<String, Said>) -> Result<(), Fault> {
     Ok(())
 }
 
+/// A run, the text, and what was made of it.
+type Accepted<'a> = (Run<Said>, &'a str, SocketAddrV4);
+
 /// The first of these texts that the function accepted, with what it made of it.
 /// A text for which it asked somebody is the affair of `asks_nobody`.
-fn accepted<'a>(
-    bench: &Bench<String, Said>,
-    texts: &[&'a str],
-) -> Result<Option<(Run<Said>, &'a str, SocketAddrV4)>, Fault> {
+fn accepted<'a>(bench: &Bench<String, Said>, texts: &[&'a str]) -> Result<Option<Accepted<'a>>, Fault> {
     for text in texts {
         let run = bench.play(text.to_string())?;
         if let Ok(endpoint) = *run.answer()? {
