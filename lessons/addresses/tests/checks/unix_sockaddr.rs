@@ -89,9 +89,15 @@ impl Address {
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path();
-        let dots = if path.len() > 24 { "…" } else { "" };
-        let shown = path[..path.len().min(24)].escape_ascii();
-        write!(f, "(sun_family {}, sun_path \"{shown}{dots}\", length {})", self.0.sun_family, self.1)
+        let used = path.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        // One zero byte at the end is nothing to speak of; more are a number.
+        let (shown, zeros) = if path.len() - used > 2 { (&path[..used], path.len() - used) } else { (&path[..], 0) };
+        let (shown, dots) = if shown.len() > 32 { (&shown[..32], "…") } else { (shown, "") };
+        write!(f, "(sun_family {}, sun_path \"{}{dots}\"", self.0.sun_family, shown.escape_ascii())?;
+        if zeros > 0 {
+            write!(f, " and {zeros} zero bytes")?;
+        }
+        write!(f, ", length {})", self.1)
     }
 }
 
