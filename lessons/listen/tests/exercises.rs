@@ -1,0 +1,2 @@
+use grader as _;
+fn main() {}
