@@ -27,12 +27,21 @@ pub struct Stage {
     pid: u32,
     descriptors: u64,
     children_may_stay: bool,
+    /// Descriptors that the function was given for its own.
+    given: Vec<RawFd>,
     report: Report,
 }
 
 impl Stage {
     pub(crate) fn new(scratch: PathBuf, descriptors: u64) -> Stage {
-        Stage { scratch, pid: std::process::id(), descriptors, children_may_stay: false, report: Report::default() }
+        Stage {
+            scratch,
+            pid: std::process::id(),
+            descriptors,
+            children_may_stay: false,
+            given: Vec::new(),
+            report: Report::default(),
+        }
     }
 
     /// Calls the student's function inside the fence. `label` is the call as a reader would write it: `bind_any_port()`.
@@ -77,6 +86,11 @@ impl Stage {
     /// Processes that the function forked may outlive it: say so before the call, where that is the exercise.
     pub fn children_may_stay(&mut self) {
         self.children_may_stay = true;
+    }
+
+    /// The function is given this descriptor for its own: say so before the call. It may close it, or leave it open.
+    pub fn gives(&mut self, descriptor: &impl AsRawFd) {
+        self.given.push(descriptor.as_raw_fd());
     }
 
     /// From now on a SIGALRM interrupts this process every `interval`, the first time after one `interval`. Its handler does
@@ -146,7 +160,7 @@ impl Stage {
 
     fn note_descriptors(&mut self, before: &Descriptions, after: &Descriptions, returned: &[RawFd]) {
         for (fd, what) in before {
-            if after.get(fd) != Some(what) {
+            if after.get(fd) != Some(what) && !self.given.contains(fd) {
                 self.report.closed.push((*fd, what.clone()));
             }
         }
