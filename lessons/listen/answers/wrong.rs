@@ -52,7 +52,7 @@ pub const ANSWERS: &[Wrong<Page>] = &[
         name: "listens_before_it_binds",
         put: |page| page.listen_on = listens_before_it_binds,
         rejected_by: "calls_in_order",
-        says: "listen before bind makes the kernel pick a port",
+        says: "listen before bind, or without it, makes the kernel pick a port",
         also: &["stays_on_loopback"],
     },
     Wrong {
@@ -232,14 +232,14 @@ pub const ANSWERS: &[Wrong<Page>] = &[
         put: |page| page.stop_listening = tells_only_one,
         rejected_by: "queued_clients_hear_it",
         says: "number 2 got ECONNRESET instead of your goodbye",
-        also: &["a_dead_client_does_not_stop_it"],
+        also: &[],
     },
     Wrong {
         exercise: "listen/stop-listening",
         name: "waits_in_accept",
         put: |page| page.stop_listening = waits_in_accept,
         rejected_by: "finishes_in_time",
-        says: "accept4(",
+        says: "it waited in accept4",
         also: &[],
     },
     Wrong {
@@ -247,7 +247,7 @@ pub const ANSWERS: &[Wrong<Page>] = &[
         name: "waits_for_the_clients_to_close",
         put: |page| page.stop_listening = waits_for_the_clients_to_close,
         rejected_by: "finishes_in_time",
-        says: "recvfrom(",
+        says: "it waited in recvfrom",
         also: &[],
     },
     Wrong {

@@ -65,16 +65,12 @@ const STEPS: [&str; 4] = ["socket", "setsockopt", "bind", "listen"];
 /// What is wrong with the order of the calls, and the line that shows it.
 fn disorder<Out>(run: &Run<Out>) -> Option<(&'static str, Option<usize>)> {
     let first = |name| run.calls(name).first().map(|call| call.index);
-    let listen = first("listen");
-    match (first("bind"), listen) {
-        (None, Some(listen)) => {
-            return Some(("Without bind the kernel picks a port, at the wildcard address.", Some(listen)));
-        }
-        (Some(bind), Some(listen)) if listen < bind => {
-            let trouble = "listen before bind makes the kernel pick a port, and then bind is EINVAL.";
-            return Some((trouble, Some(listen)));
-        }
-        _ => {}
+    if let Some(listen) = first("listen")
+        && first("bind").is_none_or(|bind| listen < bind)
+    {
+        let trouble = "listen before bind, or without it, makes the kernel pick a port at the wildcard address, and then bind is \
+                       EINVAL.";
+        return Some((trouble, Some(listen)));
     }
     let bind = first("bind")?;
     let in_time = run.calls("setsockopt").iter().any(|call| call.index < bind && sets_reuse(call));

@@ -1,7 +1,7 @@
 //! `listen/stop-listening`
 
 use std::net::SocketAddrV4;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::time::Duration;
 
 use grader::{Bench, Fault, Run, Stage, Suite};
@@ -79,7 +79,7 @@ impl Answer {
 const GOODBYE: &[u8] = b"we close now";
 
 /// How long the function may take. A second is what it was told, and this machine may be busy.
-const DEADLINE: Duration = Duration::from_secs(4);
+const DEADLINE: Duration = Duration::from_secs(3);
 
 fn call(page: &Page, stage: &mut Stage, clients: Vec<Client>) -> Answer {
     let (server, address) = listener(8).expect("a listener");
@@ -88,8 +88,7 @@ fn call(page: &Page, stage: &mut Stage, clients: Vec<Client>) -> Answer {
         alive.extend(enter(address, client).expect("a client in the queue"));
     }
     stage.gives(&server);
-    // What the function is given it owns, and this number is the act's no more.
-    let number = std::os::fd::IntoRawFd::into_raw_fd(server);
+    let number = server.into_raw_fd();
     let said = stage.call("stop_listening(listener, b\"we close now\")", || {
         // SAFETY: the number comes from an OwnedFd that gave it away two lines above.
         let server = unsafe { OwnedFd::from_raw_fd(number) };
