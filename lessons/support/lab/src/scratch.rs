@@ -25,9 +25,11 @@ impl Scratch {
         let parent = std::path::absolute(std::env::temp_dir())?;
         for number in 0.. {
             let path = parent.join(format!("lesson-{lesson}-{}-{number}", std::process::id()));
+            // Made and remembered at one go: no signal may come in between.
+            let mut leftovers = leftovers();
             match DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => {
-                    leftovers().directory = Some(path.clone());
+                    leftovers.directory = Some(path.clone());
                     fs::create_dir(path.join("work"))?;
                     return Ok(Scratch { path });
                 }
@@ -54,8 +56,9 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        leftovers().directory = None;
+        let mut leftovers = leftovers();
         remove(&self.path);
+        leftovers.directory = None;
     }
 }
 
