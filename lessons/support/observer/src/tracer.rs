@@ -57,6 +57,8 @@ struct Tracer<'a> {
     every_call: bool,
     /// All threads that have not ended.
     tasks: NumberMap<pid_t, Task>,
+    /// Threads that ended before their makers' stops told of them.
+    ended_early: std::collections::HashSet<pid_t>,
     fence: Fence,
     sockets: Sockets,
     watchman: Watchman,
@@ -82,11 +84,13 @@ struct Task {
     interrupted: Option<&'static str>,
     /// The call it is in is refused, and not shown.
     refused: Option<Change>,
+    /// Whether its maker's stop has told of it. (Its own first stop may come before that one, and so may its end.)
+    announced: bool,
 }
 
 impl Task {
     fn new(pid: pid_t) -> Task {
-        Task { pid, call: None, interrupted: None, refused: None }
+        Task { pid, call: None, interrupted: None, refused: None, announced: false }
     }
 
     /// Whether it must be stopped at its call's end.
@@ -124,12 +128,14 @@ impl<'a> Tracer<'a> {
         launched: Launched,
         each: &'a mut dyn FnMut(Event),
     ) -> Tracer<'a> {
-        let root = Task::new(launched.pid);
+        let mut root = Task::new(launched.pid);
+        root.announced = true;
         Tracer {
             observer,
             started,
             sentinel: Some(sentinel),
             tasks: NumberMap::from_iter([(launched.pid, root)]),
+            ended_early: std::collections::HashSet::new(),
             launched,
             running: false,
             every_call: false,
@@ -217,6 +223,9 @@ impl<'a> Tracer<'a> {
     fn ended(&mut self, tid: pid_t, status: i32) -> Result<(), Error> {
         self.sockets.forget();
         let Some(task) = self.tasks.remove(&tid) else { return Ok(()) };
+        if !task.announced {
+            self.ended_early.insert(tid);
+        }
         if !self.running && tid == self.launched.pid {
             return self.never_started(status);
         }
@@ -286,7 +295,7 @@ impl<'a> Tracer<'a> {
             libc::PTRACE_EVENT_EXEC => self.became_program(tid)?,
             libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK | libc::PTRACE_EVENT_CLONE => {
                 if let Ok(new) = ptrace::event_message(tid) {
-                    self.meet(new as pid_t);
+                    self.announced(new as pid_t);
                 }
                 if self.killing {
                     return Ok(());
@@ -332,6 +341,17 @@ impl<'a> Tracer<'a> {
         true
     }
 
+    /// A thread's maker has told of it. One that has already ended must not be waited for.
+    fn announced(&mut self, tid: pid_t) {
+        if self.ended_early.remove(&tid) {
+            return;
+        }
+        self.meet(tid);
+        if let Some(task) = self.tasks.get_mut(&tid) {
+            task.announced = true;
+        }
+    }
+
     fn pid_of(&self, tid: pid_t) -> pid_t {
         self.tasks.get(&tid).map_or(tid, |task| task.pid)
     }
@@ -373,8 +393,11 @@ impl<'a> Tracer<'a> {
             _ => tid,
         };
         if former != tid
-            && let Some(caller) = self.tasks.remove(&former)
+            && let Some(mut caller) = self.tasks.remove(&former)
         {
+            if !std::mem::replace(&mut caller.announced, true) {
+                self.ended_early.insert(former);
+            }
             let first = self.tasks.insert(tid, caller);
             if let Some(call) = first.and_then(|task| task.call) {
                 self.never_returned(tid, tid, call);
