@@ -40,7 +40,8 @@ fn can_compare() -> bool {
 }
 
 fn corpus() -> Subject {
-    Subject::new(env!("CARGO_BIN_EXE_observer-corpus")).fenced()
+    let name = format!("corpus of test {}", std::process::id());
+    Subject::new(env!("CARGO_BIN_EXE_observer-corpus")).env("OBSERVER_CORPUS_NAME", name).fenced()
 }
 
 fn compare(subject: &Subject) -> Report {

@@ -112,6 +112,16 @@ pub fn name_of<const N: usize>(fd: usize) -> [u8; N] {
     address
 }
 
+/// A UDP socket that hears nobody, and its address: it is connected elsewhere, so what is sent to it is refused. (A closed
+/// socket's port might be somebody else's a moment later.)
+pub fn deaf() -> (usize, [u8; 16]) {
+    let fd = socket(libc::AF_INET, libc::SOCK_DGRAM);
+    must(libc::SYS_bind, &[fd, at(&loopback(0)), 16]);
+    let address = name_of(fd);
+    must(libc::SYS_connect, &[fd, at(&loopback(9)), 16]);
+    (fd, address)
+}
+
 /// A TCP connection over loopback: listener, client, server.
 pub fn tcp() -> [usize; 3] {
     let listener = socket(libc::AF_INET, libc::SOCK_STREAM);

@@ -244,10 +244,7 @@ fn timestamps_and_packet_information() {
 
 /// What came back for a datagram that nobody took.
 fn errors_in_the_queue() {
-    let nobody = socket(libc::AF_INET, libc::SOCK_DGRAM);
-    must(libc::SYS_bind, &[nobody, at(&loopback(0)), 16]);
-    let address: [u8; 16] = name_of(nobody);
-    close(&[nobody]);
+    let (nobody, address) = crate::machine::deaf();
     let sender = socket(libc::AF_INET, libc::SOCK_DGRAM);
     let on = 1_i32;
     must(libc::SYS_setsockopt, &[sender, 0, libc::IP_RECVERR as usize, at(&on), 4]);
@@ -266,7 +263,7 @@ fn errors_in_the_queue() {
         ..EMPTY
     };
     call(libc::SYS_recvmsg, &[sender, into(&mut incoming), (libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT) as usize]);
-    close(&[sender]);
+    close(&[sender, nobody]);
 }
 
 fn many_at_once() {

@@ -148,7 +148,9 @@ fn ask_for_names() {
     }
     // Unix names: by path, abstract, chosen by the kernel, none.
     let by_path = *b"\x01\0corpus.sock\0";
-    let abstract_name = *b"\x01\0\0corpus of the observer";
+    // Abstract names belong to the whole machine: so whoever runs two corpora at once gives them different ones.
+    let name = std::env::var("OBSERVER_CORPUS_NAME").unwrap_or_else(|_| "corpus of the observer".to_string());
+    let abstract_name = [b"\x01\0\0", name.as_bytes()].concat();
     for (name, length) in [(&by_path[..], by_path.len()), (&abstract_name[..], abstract_name.len()), (&by_path[..], 2)]
     {
         let fd = socket(libc::AF_UNIX, libc::SOCK_DGRAM);
