@@ -5,7 +5,8 @@
 
 use std::fs;
 use std::mem::{self, offset_of};
-use std::os::fd::AsRawFd;
+use std::net::TcpListener;
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::process::ExitCode;
 use std::ptr;
 use std::time::Instant;
@@ -144,6 +145,13 @@ static LESSON: Lesson = Lesson {
             play: strange_numbers,
         },
         Experiment {
+            name: "std-form",
+            shows: "Rust's standard library opens a server in one call.",
+            notice: "Four lines, and a backlog that nobody asked for.",
+            outcomes: &[Expected::anywhere(&[calls("socket", "fd"), calls("bind", "0"), calls("listen", "0")])],
+            play: std_form,
+        },
+        Experiment {
             name: "nix-refuses",
             shows: "A backlog of 100000, once through nix and once through libc.",
             notice: "nix said EINVAL, and there is no line of it: the kernel was never asked. The kernel itself does not mind.",
@@ -206,12 +214,15 @@ static LESSON: Lesson = Lesson {
         },
         Experiment {
             name: "close-with-guests",
-            shows: "Two clients are in the queue, and one has sent something; the server closes its listening socket.",
-            notice: "Both connects had returned 0, and both connections end with a reset. The bytes are lost.",
+            shows: "One client is accepted, two are in the queue, and one of these has sent something; the server closes its \
+                    listening socket.",
+            notice: "Both who waited are reset, although their connects had returned 0, and the bytes are lost. The one that \
+                     was accepted hears the server still.",
             outcomes: &[Expected::anywhere(&[
-                calls("connect", "0 0 ECONNREFUSED"),
-                calls("sendto", "5"),
-                calls("recvfrom", "ECONNRESET ECONNRESET"),
+                calls("connect", "0 0 0 ECONNREFUSED"),
+                calls("accept4", "fd"),
+                calls("sendto", "5 5"),
+                calls("recvfrom", "ECONNRESET ECONNRESET 5"),
             ])],
             play: close_with_guests,
         },
@@ -573,6 +584,16 @@ fn strange_numbers() -> Result<(), Stop> {
     Ok(())
 }
 
+fn std_form() -> Result<(), Stop> {
+    match TcpListener::bind("127.0.0.1:0") {
+        Ok(listener) => {
+            let _open_until_the_end = listener.into_raw_fd();
+            Ok(())
+        }
+        Err(error) => Err(Stop::unexpected(format!("TcpListener::bind said: {error}"))),
+    }
+}
+
 fn nix_refuses() -> Result<(), Stop> {
     match Backlog::new(100_000) {
         Ok(_) => println!("nix says nothing"),
@@ -753,6 +774,12 @@ fn close_with_guests() -> Result<(), Stop> {
     if unsafe { libc::listen(server, 5) } == -1 {
         return Err(Stop::failed("listen"));
     }
+    let accepted = connected(address)?;
+    // SAFETY: with two null pointers accept4 does not say who the client is, and writes nothing.
+    let connection = unsafe { libc::accept4(server, ptr::null_mut(), ptr::null_mut(), libc::SOCK_CLOEXEC) };
+    if connection == -1 {
+        return Err(Stop::failed("accept4"));
+    }
     let silent = connected(address)?;
     let talkative = connected(address)?;
     // SAFETY: the pointer is to five bytes, which send only reads.
@@ -771,6 +798,14 @@ fn close_with_guests() -> Result<(), Stop> {
         if unsafe { libc::recv(client, buffer.as_mut_ptr().cast(), buffer.len(), 0) } != -1 {
             return Err(Stop::unexpected("a client in the queue was not reset"));
         }
+    }
+    // SAFETY: the pointer is to five bytes, which send only reads.
+    if unsafe { libc::send(connection, b"hello".as_ptr().cast(), 5, 0) } == -1 {
+        return Err(Stop::failed("send"));
+    }
+    // SAFETY: as for the first recv.
+    if unsafe { libc::recv(accepted, buffer.as_mut_ptr().cast(), buffer.len(), 0) } == -1 {
+        return Err(Stop::failed("recv"));
     }
     // SAFETY: socket takes three numbers and no pointer.
     let late = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
