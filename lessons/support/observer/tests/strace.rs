@@ -3,9 +3,11 @@
 //! Where `strace` is missing, or is another version than the one that the observer's format was verified with, these tests
 //! say so and pass; with `OBSERVER_STRACE=insist` in the environment they fail instead.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use observer::strace::{self, Report, Subject};
+use observer::{Ending, Observer};
 
 /// The themes of the corpus, and how many lines each has at least: if one plays less, the comparison says little.
 const THEMES: [(&str, usize); 11] = [
@@ -141,6 +143,29 @@ fn every_theme_is_compared() {
     let listed = String::from_utf8(output.stdout).expect("names are text");
     let listed: Vec<&str> = listed.lines().collect();
     assert_eq!(listed, THEMES.map(|(name, _)| name));
+}
+
+/// A call that the corpus does not make would not be compared.
+#[test]
+fn every_call_is_made() {
+    if !cfg!(target_arch = "x86_64") {
+        return;
+    }
+    let directory = std::env::temp_dir().join(format!("observer-corpus-{}", std::process::id()));
+    std::fs::create_dir(&directory).expect("a fresh directory can be made");
+    let seen = Observer::new(env!("CARGO_BIN_EXE_observer-corpus"))
+        .env("OBSERVER_CORPUS_NAME", format!("corpus of {}, whole", std::process::id()))
+        .directory(&directory)
+        .any_descriptor()
+        .capture()
+        .run();
+    std::fs::remove_dir_all(&directory).expect("the directory can be removed");
+    let seen = seen.expect("the corpus can be observed");
+    assert_eq!(seen.trace.ending, Ending::Exited { status: 0 }, "{}", String::from_utf8_lossy(&seen.stderr));
+    let made: BTreeSet<&str> =
+        seen.trace.events.iter().filter_map(|event| event.call()).map(|call| call.name.as_ref()).collect();
+    let missing: Vec<&str> = strace::calls().filter(|name| !made.contains(name)).collect();
+    assert!(missing.is_empty(), "the corpus does not make these calls: {missing:?}");
 }
 
 /// A program as anybody writes it, from its first call to its last.

@@ -27,7 +27,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::Error;
+use crate::{Error, decode};
 use alike::Alike;
 use lines::{Line, by_thread};
 use run::{run_observer, run_strace};
@@ -353,6 +353,11 @@ pub fn available() -> Result<(), Failure> {
 /// Whether the environment insists on the comparison ([`INSIST`]).
 pub fn insisted() -> bool {
     std::env::var_os(INSIST).is_some_and(|value| value == "insist")
+}
+
+/// The names of the calls that are traced, and so compared.
+pub fn calls() -> impl Iterator<Item = &'static str> {
+    decode::table().iter().map(|info| info.name)
 }
 
 /// Runs the subject under `strace` and under the observer, each time in a fresh empty directory, and compares their lines.

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::lines::{Line, between_marks, on_sockets, parse, without_marks};
-use super::{Failure, Subject};
-use crate::{Event, Observer, What, decode};
+use super::{Failure, Subject, calls};
+use crate::{Event, Observer, What};
 
 /// A directory that is removed at the end.
 struct Directory(PathBuf);
@@ -72,7 +72,7 @@ pub(super) fn run_strace(subject: &Subject) -> Result<Vec<Line>, Failure> {
     let beside = Directory::new().map_err(|error| failure("making a directory", error))?;
     let log = beside.path().join("trace");
     let output = |name| File::create(beside.path().join(name)).map_err(|error| failure("making a file", error));
-    let calls: Vec<&str> = decode::table().iter().map(|info| info.name).collect();
+    let calls: Vec<&str> = calls().collect();
     let mut strace = Command::new("strace")
         .args(["-f", "-e", &format!("trace={}", calls.join(","))])
         .args(subject.sockets.then_some("-y"))

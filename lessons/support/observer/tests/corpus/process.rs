@@ -28,6 +28,7 @@ fn forks() {
     let mut buffer = [0_u8; 32];
     must(libc::SYS_read, &[one, into(&mut buffer), 32]);
     close(&[one, other]);
+    wait(vfork());
     // A grandchild.
     wait(fork(|| wait(fork(|| {}))));
     // posix_spawn: vfork and exec, as glibc does it.
@@ -36,6 +37,32 @@ fn forks() {
     wait(spawned.id() as usize);
     // std does not know that it has been waited for; this only takes note.
     let _ = spawned.try_wait();
+}
+
+/// vfork, whose child ends at once. The child has its parent's stack until it ends, so it must not even return from a
+/// function: hence the bare instructions.
+fn vfork() -> usize {
+    let pid: isize;
+    // SAFETY: the parent is stopped until its child ends; the child uses no memory at all, only registers of which the
+    // compiler knows, and ends by exit_group(0) before the parent goes on behind the label.
+    unsafe {
+        std::arch::asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor edi, edi",
+            "mov eax, {exit_group}",
+            "syscall",
+            "2:",
+            exit_group = const libc::SYS_exit_group,
+            inlateout("rax") libc::SYS_vfork as isize => pid,
+            out("rdi") _,
+            out("rcx") _,
+            out("r11") _,
+        );
+    }
+    assert!(pid > 0, "vfork failed: {}", std::io::Error::from_raw_os_error(-pid as i32));
+    pid as usize
 }
 
 fn clones() {
