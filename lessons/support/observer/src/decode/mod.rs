@@ -60,6 +60,23 @@ pub(crate) enum Scope {
     Life,
 }
 
+/// Which descriptors a call names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum About {
+    /// None.
+    Nothing,
+    /// Its first argument.
+    First,
+    /// Its first two arguments.
+    FirstTwo,
+    /// Its first and its third argument.
+    FirstAndThird,
+    /// Those in an array of `struct pollfd`.
+    Polled,
+    /// Those in the three sets of select.
+    Selected,
+}
+
 /// One system call that is traced.
 pub(crate) struct SyscallInfo {
     /// Its number on this architecture.
@@ -68,6 +85,8 @@ pub(crate) struct SyscallInfo {
     pub name: &'static str,
     /// When it is shown.
     pub scope: Scope,
+    /// Which descriptors it names.
+    about: About,
     /// The names of its arguments, as in its man page.
     pub parameters: &'static [&'static str],
     /// Decodes what is known when the call begins, and says what is left for its end.

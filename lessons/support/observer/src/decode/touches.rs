@@ -5,7 +5,7 @@ use super::buffers::{int, word};
 use super::messages::Header;
 use super::polling::{POLLFD, read_set, set_size};
 use super::sockets::pair;
-use super::{SyscallInfo, errno};
+use super::{About, SyscallInfo, errno};
 use crate::memory::Memory;
 use crate::trace::Address;
 
@@ -20,23 +20,22 @@ const MESSAGE: u64 = 64;
 /// For the epoll calls the epoll descriptor itself comes first; whether it watches a socket is not looked up.
 /// close_range names none: it can be about any.
 pub(crate) fn touches(info: &SyscallInfo, args: &[u64; 6], memory: &Memory, descriptors: &mut Vec<i32>) {
-    match info.name {
-        "socket" | "socketpair" | "epoll_create" | "epoll_create1" | "close_range" | "restart_syscall" | "fork"
-        | "vfork" | "clone" | "clone3" | "execve" | "execveat" | "exit" | "exit_group" => {}
-        "dup2" | "dup3" | "sendfile" => descriptors.extend([args[0] as i32, args[1] as i32]),
-        "splice" | "epoll_ctl" => descriptors.extend([args[0] as i32, args[2] as i32]),
-        "poll" | "ppoll" => {
+    match info.about {
+        About::Nothing => {}
+        About::First => descriptors.push(args[0] as i32),
+        About::FirstTwo => descriptors.extend([args[0] as i32, args[1] as i32]),
+        About::FirstAndThird => descriptors.extend([args[0] as i32, args[2] as i32]),
+        About::Polled => {
             let count = u64::from(args[1] as u32).min(MOST);
             let entries = (0..count).map_while(|index| memory.u64(args[0].checked_add(index * POLLFD)?));
             descriptors.extend(entries.map(|entry| int(&entry.to_ne_bytes(), 0)));
         }
-        "select" | "pselect6" => {
+        About::Selected => {
             let size = set_size(args[0] as i32);
             for set in &args[1..=3] {
                 descriptors.extend(read_set(memory, *set, size).unwrap_or_default());
             }
         }
-        _ => descriptors.push(args[0] as i32),
     }
 }
 
