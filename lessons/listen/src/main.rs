@@ -20,6 +20,10 @@ fn main() -> ExitCode {
     lab::run(&LESSON)
 }
 
+/// Some experiments need a queue of a certain length.
+const SMALL_LIMIT: Expected =
+    Expected::on("where net.core.somaxconn is smaller than the backlog", &[cannot(Lack::QueueLimit)]);
+
 static LESSON: Lesson = Lesson {
     name: "listen",
     experiments: &[
@@ -75,25 +79,27 @@ static LESSON: Lesson = Lesson {
             name: "six-for-five",
             shows: "A server listens with a backlog of 5 and never accepts. Seven clients come.",
             notice: "Six are connected. The seventh is not refused: for a tenth of a second it hears nothing at all.",
-            outcomes: &[Expected::anywhere(&[
-                calls("listen", "0"),
-                calls("connect", "0*6 EINPROGRESS"),
-                calls("poll", "0"),
-            ])],
+            outcomes: &[
+                Expected::anywhere(&[calls("listen", "0"), calls("connect", "0*6 EINPROGRESS"), calls("poll", "0")]),
+                SMALL_LIMIT,
+            ],
             play: six_for_five,
         },
         Experiment {
             name: "how-many-chairs",
             shows: "For six backlogs we count the clients that get in before one does not, and nobody accepts.",
             notice: "Backlog + 1, each time. (The trace shows the first row; the others would only repeat it.)",
-            outcomes: &[Expected::anywhere(&[
-                calls("listen", "0"),
-                calls("poll", "1 0"),
-                prints(
-                    "backlog   0:   1 in\nbacklog   1:   2 in\nbacklog   2:   3 in\nbacklog   5:   6 in\nbacklog  20:  21 in\n\
+            outcomes: &[
+                Expected::anywhere(&[
+                    calls("listen", "0"),
+                    calls("poll", "1 0"),
+                    prints(
+                        "backlog   0:   1 in\nbacklog   1:   2 in\nbacklog   2:   3 in\nbacklog   5:   6 in\nbacklog  20:  21 in\n\
                      backlog 128: 129 in\n",
-                ),
-            ])],
+                    ),
+                ]),
+                SMALL_LIMIT,
+            ],
             play: how_many_chairs,
         },
         Experiment {
@@ -111,14 +117,17 @@ static LESSON: Lesson = Lesson {
             name: "waiting-and-room",
             shows: "A listener is asked for its queue: when nobody has come, after three clients, and after one accept.",
             notice: "Of a listening socket TCP_INFO tells two other things than of a connection: how many wait, and how many may.",
-            outcomes: &[Expected::anywhere(&[
-                calls("getsockopt", "0 0 0"),
-                calls("connect", "0 0 0"),
-                calls("accept4", "fd"),
-                prints(
-                    "at first:         0 waiting, backlog 5\nthree clients:    3 waiting, backlog 5\none is accepted:  2 waiting, backlog 5\n",
-                ),
-            ])],
+            outcomes: &[
+                Expected::anywhere(&[
+                    calls("getsockopt", "0 0 0"),
+                    calls("connect", "0 0 0"),
+                    calls("accept4", "fd"),
+                    prints(
+                        "at first:         0 waiting, backlog 5\nthree clients:    3 waiting, backlog 5\none is accepted:  2 waiting, backlog 5\n",
+                    ),
+                ]),
+                SMALL_LIMIT,
+            ],
             play: waiting_and_room,
         },
         Experiment {
@@ -141,6 +150,7 @@ static LESSON: Lesson = Lesson {
                         prints(", the limit\nlisten(fd, 0):      0\nlisten(fd, 7):      7\n"),
                     ],
                 ),
+                SMALL_LIMIT,
             ],
             play: strange_numbers,
         },
@@ -205,11 +215,14 @@ static LESSON: Lesson = Lesson {
             shows: "A unix server with a backlog of 1: two clients come, then one that will not wait, one that waits a little, and, \
                     after an accept, one more.",
             notice: "The same rule, backlog + 1. But here the kernel knows both ends: EAGAIN at once, or a wait until there is room.",
-            outcomes: &[Expected::anywhere(&[
-                calls("listen", "0"),
-                calls("connect", "0 0 EAGAIN EAGAIN 0"),
-                calls("accept4", "fd"),
-            ])],
+            outcomes: &[
+                Expected::anywhere(&[
+                    calls("listen", "0"),
+                    calls("connect", "0 0 EAGAIN EAGAIN 0"),
+                    calls("accept4", "fd"),
+                ]),
+                SMALL_LIMIT,
+            ],
             play: unix_queue,
         },
         Experiment {
@@ -218,12 +231,15 @@ static LESSON: Lesson = Lesson {
                     listening socket.",
             notice: "Both who waited are reset, although their connects had returned 0, and the bytes are lost. The one that \
                      was accepted hears the server still.",
-            outcomes: &[Expected::anywhere(&[
-                calls("connect", "0 0 0 ECONNREFUSED"),
-                calls("accept4", "fd"),
-                calls("sendto", "5 5"),
-                calls("recvfrom", "ECONNRESET ECONNRESET 5"),
-            ])],
+            outcomes: &[
+                Expected::anywhere(&[
+                    calls("connect", "0 0 0 ECONNREFUSED"),
+                    calls("accept4", "fd"),
+                    calls("sendto", "5 5"),
+                    calls("recvfrom", "ECONNRESET ECONNRESET 5"),
+                ]),
+                SMALL_LIMIT,
+            ],
             play: close_with_guests,
         },
         Experiment {
@@ -435,7 +451,20 @@ fn served_by_the_kernel() -> Result<(), Stop> {
     Ok(())
 }
 
+/// This machine must allow a queue of this length, or there is nothing to be seen.
+fn room_for(backlog: u32) -> Result<(), Stop> {
+    let limit = fs::read_to_string("/proc/sys/net/core/somaxconn")
+        .map_err(|error| Stop::unexpected(format!("net.core.somaxconn cannot be read: {error}")))?;
+    match limit.trim().parse::<u32>() {
+        Ok(limit) if limit < backlog => {
+            Err(Stop::cannot(Lack::QueueLimit, format!("it is {limit}, and the backlog here is {backlog}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn six_for_five() -> Result<(), Stop> {
+    room_for(5)?;
     let (server, address) = bound()?;
     // SAFETY: listen takes two numbers and no pointer.
     if unsafe { libc::listen(server, 5) } == -1 {
@@ -482,6 +511,7 @@ fn is_in(client: libc::c_int, milliseconds: libc::c_int) -> Result<bool, Stop> {
 }
 
 fn how_many_chairs() -> Result<(), Stop> {
+    room_for(128)?;
     for backlog in [0, 1, 2, 5, 20, 128] {
         println!("backlog {backlog:3}: {:3} in", chairs(backlog)?);
         lab::stop_watching(); // From here on the trace would only repeat itself.
@@ -520,6 +550,7 @@ fn accepted_do_not_count() -> Result<(), Stop> {
 }
 
 fn waiting_and_room() -> Result<(), Stop> {
+    room_for(5)?;
     let (server, address) = bound()?;
     // SAFETY: listen takes two numbers and no pointer.
     if unsafe { libc::listen(server, 5) } == -1 {
@@ -566,6 +597,7 @@ fn queue(listener: libc::c_int) -> Result<(u32, u32), Stop> {
 }
 
 fn strange_numbers() -> Result<(), Stop> {
+    room_for(8)?;
     let limit = fs::read_to_string("/proc/sys/net/core/somaxconn")
         .map_err(|error| Stop::unexpected(format!("net.core.somaxconn cannot be read: {error}")))?;
     let limit = limit.trim();
@@ -692,6 +724,7 @@ fn abort_on_overflow() -> Result<(), Stop> {
 }
 
 fn unix_queue() -> Result<(), Stop> {
+    room_for(1)?;
     let mut address = libc::sockaddr_un { sun_family: libc::AF_UNIX as libc::sa_family_t, sun_path: [0; 108] };
     for (to, from) in address.sun_path.iter_mut().zip(b"demo.sock") {
         *to = *from as libc::c_char;
@@ -769,6 +802,7 @@ fn unix_queue() -> Result<(), Stop> {
 }
 
 fn close_with_guests() -> Result<(), Stop> {
+    room_for(5)?;
     let (server, address) = bound()?;
     // SAFETY: listen takes two numbers and no pointer.
     if unsafe { libc::listen(server, 5) } == -1 {

@@ -43,6 +43,8 @@ pub enum Lack {
     Root,
     /// The settings of a private network may not be changed (`/proc/sys` is read-only, as in many containers).
     Settings,
+    /// The machine allows no queue as long as the experiment needs (`net.core.somaxconn`).
+    QueueLimit,
 }
 
 impl Stop {
@@ -88,6 +90,7 @@ impl fmt::Display for Lack {
             Lack::UnprivilegedUser => "there is no unprivileged user to become",
             Lack::Root => "root is needed",
             Lack::Settings => "the settings under /proc/sys may not be changed",
+            Lack::QueueLimit => "net.core.somaxconn is too small",
         })
     }
 }
