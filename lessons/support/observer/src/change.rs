@@ -87,6 +87,8 @@ pub(crate) fn check(injections: &[Injection]) -> Result<(), Error> {
         let names = injection.calls.join(", ");
         let mistake = if !injection.calls.iter().any(|name| decode::table().iter().any(|info| info.name == name)) {
             Some(format!("none of the calls it names is traced on this architecture: {names}"))
+        } else if injection.calls.iter().any(|name| name == "exit" || name == "exit_group") {
+            Some("a program cannot be kept from ending: exit and exit_group never fail".to_string())
         } else {
             match injection.effect {
                 Effect::Fail(errno) if !(1..=4095).contains(&errno) => {
@@ -262,6 +264,7 @@ mod tests {
         let cases = [
             (Injection::fail(&["send"], 1, libc::EPIPE), "none of the calls it names is traced"),
             (Injection::fail(&["sendto"], 1, 0), "0 is not an errno"),
+            (Injection::fail(&["exit_group"], 1, libc::EPERM), "cannot be kept from ending"),
             (Injection::shorten(&["sendmsg"], 1, 2), "can be shortened"),
         ];
         for (injection, why) in cases {

@@ -5,6 +5,7 @@
 //! it reads the result, writes the event, and lets the thread run. Where the filter is refused, the thread is stopped at
 //! every call instead: slower, and otherwise the same.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::time::{Duration, Instant};
@@ -58,7 +59,7 @@ struct Tracer<'a> {
     /// All threads that have not ended.
     tasks: NumberMap<pid_t, Task>,
     /// Threads that ended before their makers' stops told of them.
-    ended_early: std::collections::HashSet<pid_t>,
+    ended_early: HashSet<pid_t>,
     fence: Fence,
     sockets: Sockets,
     watchman: Watchman,
@@ -135,7 +136,7 @@ impl<'a> Tracer<'a> {
             started,
             sentinel: Some(sentinel),
             tasks: NumberMap::from_iter([(launched.pid, root)]),
-            ended_early: std::collections::HashSet::new(),
+            ended_early: HashSet::new(),
             launched,
             running: false,
             every_call: false,
@@ -199,7 +200,7 @@ impl<'a> Tracer<'a> {
         }
         let milliseconds = self.observer.deadline.as_millis() as u64;
         if self.ending.is_some() && !self.killing {
-            let left = self.tasks.values().map(|task| task.pid).collect::<std::collections::HashSet<_>>().len();
+            let left = self.tasks.values().map(|task| task.pid).collect::<HashSet<_>>().len();
             self.remarks.push(match left {
                 1 => format!("one process outlived the program; it was killed at the deadline ({milliseconds} ms)"),
                 _ => format!(
@@ -422,35 +423,38 @@ impl<'a> Tracer<'a> {
         if info.number == libc::SYS_write && args[0] as i32 == -1 && self.is_mark(&args, &memory) {
             return Ok(());
         }
+        self.begins(tid, stop, info, &args, &memory)
+    }
+
+    /// One of the traced calls begins.
+    fn begins(
+        &mut self,
+        tid: pid_t,
+        stop: &SyscallStop,
+        info: &'static SyscallInfo,
+        args: &[u64; 6],
+        memory: &Memory,
+    ) -> Result<(), Error> {
         let closes = may_close(info.number);
         if closes {
             self.sockets.forget();
         }
         let entered = Instant::now();
-        let (refers, of_interest) = self.about(tid, info, &args, &memory);
         let pid = self.pid_of(tid);
-        let guard = self.watchman.objection(&Attempt { pid, info, args: &args, memory: &memory, socket: refers });
+        let (refers, of_interest) = self.about(tid, info, args, memory);
         let shown = self.fence.open && of_interest;
-        let mut change = None;
-        if guard.is_some() {
-            change = Some(Change::Fail(libc::EPERM));
-        } else if shown && !self.observer.injections.is_empty() {
-            change = change::choose(&self.observer.injections, &mut self.counts, info, &args);
-        }
-        if let (Some(reason), false) = (&guard, shown) {
-            self.remarks.push(format!("outside the fence the guard refused {}: {reason}", info.name));
-        }
+        let guard = self.watchman.objection(&Attempt { pid, info, args, memory, socket: refers });
+        let change = self.change(info, args, guard.as_deref(), shown);
         let pending = shown.then(|| match info.number {
             libc::SYS_restart_syscall => {
                 decode::resume(info, self.tasks.get_mut(&tid).and_then(|task| task.interrupted.take()))
             }
-            _ => decode::enter(info, args, &memory, self.observer.keep_bytes),
+            _ => decode::enter(info, *args, memory, self.observer.keep_bytes),
         });
         if let Some(change) = &change {
             alive(change.at_entry(tid, stop)).map_err(|source| tracer_error("changing a system call", source))?;
         }
-        let socket = refers.inode();
-        let call = Ongoing { info, args, entered, pending, socket, change, guard };
+        let call = Ongoing { info, args: *args, entered, pending, socket: refers.inode(), change, guard };
         if matches!(info.number, libc::SYS_exit | libc::SYS_exit_group) {
             self.never_returned(tid, pid, call);
             return Ok(());
@@ -460,6 +464,20 @@ impl<'a> Tracer<'a> {
             task.call = Some(call);
         }
         Ok(())
+    }
+
+    /// What to change of a call: the guard comes first, then the injections, which count only what is shown.
+    fn change(&mut self, info: &SyscallInfo, args: &[u64; 6], guard: Option<&str>, shown: bool) -> Option<Change> {
+        if let Some(reason) = guard {
+            if !shown {
+                self.remark(&format!("outside the fence the guard refused {}: {reason}", info.name));
+            }
+            return Some(Change::Fail(libc::EPERM));
+        }
+        if !shown || self.observer.injections.is_empty() {
+            return None;
+        }
+        change::choose(&self.observer.injections, &mut self.counts, info, args)
     }
 
     /// Which socket a call is about, and whether the call is to be shown at all.
