@@ -210,7 +210,7 @@ impl Subject {
         self
     }
 
-    /// Compares only what lies between the program's two marks ([`fence`]).
+    /// Compares only what lies between the program's two marks ([`crate::fence`]).
     pub fn fenced(mut self) -> Subject {
         self.fenced = true;
         self
