@@ -87,6 +87,14 @@ fn from_process(text: &mut String, info: &Info) {
     }
 }
 
+/// A time in the clock ticks that programs are told of, a hundred to the second on every kind of machine.
+fn clock(ticks: i64) -> String {
+    match ticks {
+        0 => "0".to_string(),
+        _ => format!("{ticks} /* {:.2} s */", ticks as f64 / 100.0),
+    }
+}
+
 /// What the kernel sent on its own account.
 fn from_kernel(text: &mut String, info: &Info) {
     match info.signal() {
@@ -94,7 +102,8 @@ fn from_kernel(text: &mut String, info: &Info) {
             sender(text, info);
             let status = info.int(24);
             let status = if info.code() == libc::CLD_EXITED { status.to_string() } else { name(status) };
-            add(text, format_args!(", si_status={status}, si_utime={}, si_stime={}", info.long(32), info.long(40)));
+            let (user, system) = (clock(info.long(32)), clock(info.long(40)));
+            add(text, format_args!(", si_status={status}, si_utime={user}, si_stime={system}"));
         }
         libc::SIGILL | libc::SIGFPE | libc::SIGSEGV | libc::SIGBUS | libc::SIGTRAP => {
             add(text, format_args!(", si_addr={}", pointer(info.long(16))));
