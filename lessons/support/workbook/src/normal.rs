@@ -11,7 +11,7 @@
 //! - **pointers**, numbers of more than 32 bits in hexadecimal, become `POINTER1` …, and **inodes** (`socket:[4711]`)
 //!   `INODE1` …;
 //! - **times** of the trace are left out, durations in the printed text (a number with a point, and a unit: `59.9 s`) become
-//!   `TIME`, clock ticks that an ended child used (`si_utime`) become `TICKS`, and left out are the **kernel's release**
+//!   `TIME`, clock ticks that an ended child used (`si_stime=1 /* 0.01 s */`) become `TICKS`, and left out are the **kernel's release**
 //!   and the machine's **architecture**;
 //! - **how a process or a thread is started** (`fork`, `clone`, `clone3`, and with what) is the C library's affair and
 //!   that of its version: it becomes `clone()`;
@@ -111,6 +111,10 @@ pub fn normal(recording: &Recording) -> Recording {
 static DURATION: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\b[0-9]+\.[0-9]+ (s|ms|µs)\b").expect("it is a regular expression"));
 
+/// How long a child took, in clock ticks, and in seconds if it was any.
+static TICKS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(si_[us]time)=[0-9]+( /\* [0-9.]+ s \*/)?").expect("it is a regular expression"));
+
 /// Values in the order in which they are first seen.
 struct Order<T>(HashMap<T, usize>);
 
@@ -172,7 +176,7 @@ impl Names {
         event.tid = self.id(event.tid.into()) as i32;
         match &mut event.what {
             What::Call(call) => self.rename_call(call),
-            What::Signal { details, .. } => *details = self.rename_text(details),
+            What::Signal { details, .. } => *details = self.rename_text(&TICKS.replace_all(details, "$1=TICKS")),
             What::Superseded { by } => *by = self.id((*by).into()) as i32,
             What::Stopped { .. } | What::Exited { .. } | What::Killed { .. } => {}
         }
@@ -268,7 +272,6 @@ impl Names {
                 return Some(self.ids.number(word.parse().ok()?).to_string());
             }
             "uid" | "gid" | "si_uid" => return Some("ID".to_string()),
-            "si_utime" | "si_stime" => return Some("TICKS".to_string()),
             _ => {}
         }
         self.ports.get(&word.parse().ok()?).map(|number| format!("PORT{number}"))

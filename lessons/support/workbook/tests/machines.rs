@@ -109,7 +109,7 @@ fn machines() -> Vec<Machine> {
         ),
         network("few ports", &[("/proc/sys/net/ipv4/ip_local_port_range", "20000 20999")], &[]),
         network("many ports", &[("/proc/sys/net/ipv4/ip_local_port_range", "1024 65535")], &[]),
-        network("no queue to speak of", &[("/proc/sys/net/core/somaxconn", "0")], &[]),
+        network("short queues", &[("/proc/sys/net/core/somaxconn", "128")], &[]),
         network("TIME_WAIT is used again", &[("/proc/sys/net/ipv4/tcp_tw_reuse", "1")], &[]),
         network("TIME_WAIT is not used again", &[("/proc/sys/net/ipv4/tcp_tw_reuse", "0")], &[]),
         network("no timestamps", &[("/proc/sys/net/ipv4/tcp_timestamps", "0")], &[]),
