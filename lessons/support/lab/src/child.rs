@@ -1,8 +1,8 @@
 //! The other side of the lab: one experiment, played in this very process.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -39,6 +39,7 @@ pub(crate) fn play(lesson: &Lesson, name: &str, stop_file: Option<&Path>) -> Exi
 
 /// Puts this process into the state that every experiment starts from.
 fn prepare(stop_file: Option<&Path>) -> io::Result<Option<File>> {
+    close_what_was_left_open()?;
     scratch::unblock_signals()?;
     // Rust starts every program with SIGPIPE ignored, and no other language does.
     // SAFETY: the default action replaces an ignored one; no handler of ours is involved.
@@ -46,6 +47,22 @@ fn prepare(stop_file: Option<&Path>) -> io::Result<Option<File>> {
         return Err(io::Error::last_os_error());
     }
     stop_file.map(|path| File::create(path).and_then(out_of_the_way)).transpose()
+}
+
+/// Closes all but the standard three: whoever started the lesson (a terminal, an editor, a course's script) may have left
+/// descriptors of its own open, and an experiment's sockets would get other numbers than in the book.
+fn close_what_was_left_open() -> io::Result<()> {
+    // The numbers are collected first, so that the descriptor with which they are read is closed by then.
+    let open: Vec<RawFd> = fs::read_dir("/proc/self/fd")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|fd| *fd > libc::STDERR_FILENO)
+        .collect();
+    for fd in open {
+        // SAFETY: close takes a number. Nothing in this process owns a descriptor above 2 yet. That one of the numbers is
+        // no longer open (EBADF) is expected: it was the directory's.
+        unsafe { libc::close(fd) };
+    }
+    Ok(())
 }
 
 /// Moves the file's descriptor up, so that the experiment's first socket is 3, as in any small program. It is opened

@@ -55,6 +55,7 @@ const TESTS: &[(&str, fn())] = &[
     ("unwatched_calls_are_not_shown", unwatched_calls_are_not_shown),
     ("a_private_network_has_lo_alone", a_private_network_has_lo_alone),
     ("ends_are_told_apart", ends_are_told_apart),
+    ("sockets_begin_at_3", sockets_begin_at_3),
     ("each_experiment_has_an_empty_directory", each_experiment_has_an_empty_directory),
     ("a_claimed_death_is_right", a_claimed_death_is_right),
     ("an_unclaimed_death_is_wrong", an_unclaimed_death_is_wrong),
@@ -360,6 +361,27 @@ fn ends_are_told_apart() {
     has(&shown, "\n  server  bind(3, ");
     // Where nobody is either, there is no column.
     has(&run(&["hello"]).stdout, "\n  socketpair(");
+}
+
+fn sockets_begin_at_3() {
+    let mut lesson = Lesson::new(&["hello", "--json"]);
+    // SAFETY: between fork and exec it makes system calls only, and allocates nothing.
+    unsafe { lesson.command.pre_exec(leave_open) };
+    let done = lesson.run();
+    let recordings: Vec<Recording> = serde_json::from_str(&done.stdout).expect("the recordings are JSON");
+    let trace = recordings[0].trace.as_ref().expect("it was traced");
+    has(&trace.events[0].line(), "[3, 4]");
+}
+
+/// Leaves descriptors open for the program that is started, as many a terminal, editor and script does.
+fn leave_open() -> std::io::Result<()> {
+    for lowest in [3, 10, 100] {
+        // SAFETY: fcntl takes numbers.
+        if unsafe { libc::fcntl(0, libc::F_DUPFD, lowest) } == -1 {
+            return Err(std::io::Error::last_os_error());
+        }
+    }
+    Ok(())
 }
 
 fn each_experiment_has_an_empty_directory() {

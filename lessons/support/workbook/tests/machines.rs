@@ -360,14 +360,19 @@ fn write_file(path: &CStr, text: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Leaves 3 to 5 open for the program that is started, as many a terminal and editor does.
+/// Leaves 3 to 12 open for the program that is started, as many a terminal, editor and script does with some.
 fn leave_open() -> io::Result<()> {
-    for descriptor in 3..=5 {
-        // SAFETY: fcntl and dup2 take numbers. A descriptor that is open here belongs to the standard library, which
-        // needs it to report how exec went: that one stays.
+    for descriptor in 3..=12 {
+        // SAFETY: an all-zero stat is valid, and fstat writes into it; fcntl and dup2 take numbers.
         unsafe {
-            if libc::fcntl(descriptor, libc::F_GETFD) == -1 {
+            let mut about: libc::stat = std::mem::zeroed();
+            if libc::fstat(descriptor, &raw mut about) == -1 {
                 checked(libc::dup2(0, descriptor))?;
+                continue;
+            }
+            // One pipe or socket belongs to the standard library, which learns from its closing that exec worked.
+            if !matches!(about.st_mode & libc::S_IFMT, libc::S_IFIFO | libc::S_IFSOCK) {
+                checked(libc::fcntl(descriptor, libc::F_SETFD, 0))?;
             }
         }
     }
