@@ -351,7 +351,7 @@ impl Call {
         self.to_string()
     }
 
-    /// Writes the request, and gives its width.
+    /// Writes the request, and gives its width: its length in bytes, for `strace` writes all but ASCII as escapes.
     fn write_request(&self, out: &mut impl fmt::Write) -> Result<usize, fmt::Error> {
         let mut width = self.name.len() + 2;
         out.write_str(&self.name)?;
@@ -362,7 +362,7 @@ impl Call {
                 width += 2;
             }
             out.write_str(&arg.text)?;
-            width += arg.text.chars().count();
+            width += arg.text.len();
         }
         out.write_str(")")?;
         Ok(width)

@@ -2,6 +2,7 @@
 //! Each does one thing and makes no call that it need not make, so that tests can count.
 
 use std::ffi::CString;
+use std::fmt;
 use std::io::{self, Write};
 use std::mem::{size_of, zeroed};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -773,9 +774,13 @@ fn observe(program: &str, args: &[&str]) -> io::Result<()> {
     let observer = args.iter().fold(Observer::new(program), |observer, arg| observer.arg(arg));
     let mut out = io::BufWriter::new(io::stdout());
     let mut printed = Ok(());
+    let mut line = String::new();
     let seen = observer.run_with(|event| {
         if printed.is_ok() {
-            printed = writeln!(out, "{event}");
+            line.clear();
+            // Writing to a string cannot fail.
+            let _ = fmt::Write::write_fmt(&mut line, format_args!("{event}\n"));
+            printed = out.write_all(line.as_bytes());
         }
     });
     let trace = seen.map_err(io::Error::other)?.trace;
