@@ -106,7 +106,7 @@ fn list(lesson: &Lesson, json: bool) -> io::Result<bool> {
 
 /// Plays the experiments one after another; true if each had one of its right outcomes.
 fn play(lesson: &'static Lesson, experiments: &[&'static Experiment], json: bool) -> io::Result<bool> {
-    let mut player = player::Player::new(lesson)?;
+    let mut player = player::Player::new(lesson, json)?;
     let mut recordings = Vec::new();
     let mut all_right = true;
     for experiment in experiments {

@@ -310,6 +310,7 @@ pub(crate) mod tests {
                 injected: false,
                 guard: None,
             }),
+            kernel: None,
         };
         Recording {
             lesson: "bind".into(),
