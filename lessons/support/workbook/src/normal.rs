@@ -17,7 +17,7 @@
 //!   that of its version: it becomes `clone()`;
 //! - **what the kernel holds** after a call is compared only where there is one thread (with several it depends on which was
 //!   faster) and where this machine lets the observer look; not compared is a queue's limit, which a setting of the machine
-//!   caps;
+//!   caps, and FIN_WAIT1 and FIN_WAIT2 count as one;
 //! - **threads**: the lines of each stay in their order, and the threads are put one after another, since which of two
 //!   comes first is the scheduler's affair.
 //!
@@ -218,6 +218,10 @@ impl Names {
         }
         for socket in &mut kernel.sockets {
             socket.backlog = None;
+            // The one becomes the other when the acknowledgement comes, in the kernel's own time.
+            if socket.state.as_deref() == Some("FIN_WAIT1") {
+                socket.state = Some("FIN_WAIT2".into());
+            }
             for address in [&mut socket.local, &mut socket.peer].into_iter().flatten() {
                 self.rename_address(address);
             }
