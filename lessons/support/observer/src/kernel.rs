@@ -393,9 +393,8 @@ fn option(copy: &OwnedFd, name: c_int) -> Option<c_int> {
     let mut value: c_int = 0;
     let mut length = size_of::<c_int>() as libc::socklen_t;
     // SAFETY: `value` has room for the `length` bytes that the kernel may write, and both are locals.
-    let result = unsafe {
-        libc::getsockopt(copy.as_raw_fd(), libc::SOL_SOCKET, name, (&raw mut value).cast(), &raw mut length)
-    };
+    let result =
+        unsafe { libc::getsockopt(copy.as_raw_fd(), libc::SOL_SOCKET, name, (&raw mut value).cast(), &raw mut length) };
     (result == 0).then_some(value)
 }
 
@@ -405,13 +404,7 @@ fn tcp_info(copy: &OwnedFd) -> Option<libc::tcp_info> {
     let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
     // SAFETY: `info` has room for the `length` bytes that the kernel may write, and both are locals.
     let result = unsafe {
-        libc::getsockopt(
-            copy.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_INFO,
-            (&raw mut info).cast(),
-            &raw mut length,
-        )
+        libc::getsockopt(copy.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_INFO, (&raw mut info).cast(), &raw mut length)
     };
     (result == 0).then_some(info)
 }
@@ -430,7 +423,8 @@ mod tests {
 
     #[test]
     fn a_line_of_a_table_is_taken_apart() {
-        let line = "   2: 0100007F:984F 0100007F:CA84 08 00000000:00000006 00:00000000 00000000  0  0 4711 3 00000000aa478aa0";
+        let line =
+            "   2: 0100007F:984F 0100007F:CA84 08 00000000:00000006 00:00000000 00000000  0  0 4711 3 00000000aa478aa0";
         let row = inet_row("tcp", line).expect("the line is well formed");
         assert_eq!((row.inode, row.state, row.waiting), (4711, "CLOSE_WAIT", 6));
         if cfg!(target_endian = "little") {

@@ -103,7 +103,11 @@ fn first_difference<T: PartialEq>(
     let show = |item: Option<&T>| item.map_or("nothing more".to_string(), |item| format!("`{}`", show(item)));
     let (was, is) = (show(old.get(at)), show(new.get(at)));
     // Two steps may look alike and differ in what is not printed: the bytes behind a shortened text, say.
-    let hidden = if was == is { ", which differs in what is not printed: a value, or what the kernel held after it" } else { "" };
+    let hidden = if was == is {
+        ", which differs in what is not printed: a value, or what the kernel held after it"
+    } else {
+        ""
+    };
     Some(format!("{one} {} {of} was {was}, and now it is {is}{hidden}", at + 1))
 }
 
