@@ -125,7 +125,7 @@
     }
     const left = ends.every((socket) => socket.socket && !step.kernel.descriptors.some((one) => one.socket === socket.socket));
     if (left) inside.push(element("p", { className: "quiet" }, "left over: no process has it, the kernel ends it by itself"));
-    const made = element("div", { className: `card ${kind}${left ? " left" : ""}` },
+    const made = element("div", { className: `card ${kind}${left ? " leftover" : ""}` },
       title ? element("p", { className: "kind" }, title) : null, ...inside);
     made.dataset.key = key;
     return made;
