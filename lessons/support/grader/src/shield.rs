@@ -57,6 +57,17 @@ pub(crate) fn end_children() {
     }
 }
 
+/// Whether a descriptor is open. Asked with a call that changes nothing and that the observer does not stop: to look all
+/// that could be open up in /proc would take a seventh of the time of a run.
+pub(crate) fn is_open(descriptor: c_int) -> bool {
+    // SAFETY: an all-zero stat is valid, and fstat writes into it.
+    let told = unsafe {
+        let mut about: libc::stat = mem::zeroed();
+        libc::fstat(descriptor, &raw mut about)
+    };
+    told != -1 || io::Error::last_os_error().raw_os_error() != Some(libc::EBADF)
+}
+
 /// Closes a descriptor in a process that is about to end.
 pub(crate) fn close(descriptor: c_int) {
     // SAFETY: close takes a number. Whoever owns the descriptor never gets to use it: `exit_now` follows.

@@ -176,6 +176,7 @@ impl Stage {
     fn open_descriptors(&self) -> Descriptions {
         let limit = i32::try_from(self.descriptors).unwrap_or(i32::MAX);
         (0..limit)
+            .filter(|fd| shield::is_open(*fd))
             .filter_map(|fd| {
                 let what = std::fs::read_link(format!("/proc/self/fd/{fd}")).ok()?;
                 Some((fd, what.to_string_lossy().into_owned()))
