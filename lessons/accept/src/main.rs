@@ -591,12 +591,7 @@ fn inherited() -> Result<(), Stop> {
     for (cell, fd) in row.iter_mut().zip([listener, plain, flagged]) {
         *cell = get::<libc::timeval>(fd, libc::SOL_SOCKET, libc::SO_RCVTIMEO)?.tv_usec / 1000;
     }
-    println!(
-        "SO_RCVTIMEO   {:<9} {:<7} {}",
-        format!("{} ms", row[0]),
-        format!("{} ms", row[1]),
-        format!("{} ms", row[2])
-    );
+    println!("SO_RCVTIMEO   {} ms    {} ms  {} ms", row[0], row[1], row[2]);
     Ok(())
 }
 
