@@ -77,25 +77,25 @@ fn call(page: &Page, stage: &mut Stage, scene: Scene) -> Answer {
         Scene::Nobody => does_not_wait(listener).expect("a listener that does not wait"),
         Scene::Signal | Scene::NotListening => {}
     }
+    let mut visitors_name = None;
     let answer = match scene {
         Scene::Signal => {
             let over = AtomicBool::new(false);
-            let main = own_thread();
+            let main = nix::unistd::gettid().as_raw();
             // The handler is what is wanted here. The signal itself is sent when the function waits.
             stage.interrupt_every(Duration::from_secs(3600));
             stage.call("accept_one(listener)", || {
                 thread::scope(|scope| {
-                    let visitor = scope.spawn(|| signals_and_connects(main, address, &over));
+                    let helper = scope.spawn(|| signals_and_connects(main, address, &over));
                     let answer = (page.accept_one)(listener.as_fd());
                     over.store(true, Ordering::Relaxed);
-                    let visitor = visitor.join().expect("a visitor that does not panic");
-                    (answer, visitor)
+                    visitors_name = helper.join().expect("a visitor that does not panic");
+                    answer
                 })
             })
         }
-        _ => stage.call("accept_one(listener)", || ((page.accept_one)(listener.as_fd()), None)),
+        _ => stage.call("accept_one(listener)", || (page.accept_one)(listener.as_fd())),
     };
-    let (answer, visitor) = answer;
     let second = match scene {
         Scene::Client => accept_another(listener, address),
         _ => Ok(()),
@@ -103,19 +103,15 @@ fn call(page: &Page, stage: &mut Stage, scene: Scene) -> Answer {
     drop(waiting);
     Answer {
         said: answer.as_ref().map(|(_, address)| *address).map_err(|errno| *errno as i32),
-        client: own.or(visitor.as_ref().and_then(|visitor| peers::name_of(visitor).ok())),
+        client: own.or(visitors_name),
         cloexec: answer.as_ref().is_ok_and(|(connection, _)| closes_on_exec(connection)),
         second: second.map_err(|errno| errno as i32),
     }
 }
 
-fn own_thread() -> i32 {
-    nix::unistd::gettid().as_raw()
-}
-
-/// Waits until this thread sleeps, wakes it with a signal, waits until it sleeps again, and connects. Whoever is over by then
-/// gets no visitor.
-fn signals_and_connects(thread: i32, server: SocketAddrV4, over: &AtomicBool) -> Option<OwnedFd> {
+/// Waits until this thread sleeps, wakes it with a signal, waits until it sleeps again, connects and goes; returns its address.
+/// Whoever is over by then gets no visitor.
+fn signals_and_connects(thread: i32, server: SocketAddrV4, over: &AtomicBool) -> Option<SocketAddrV4> {
     let sleeps = || {
         while !over.load(Ordering::Relaxed) {
             let line = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
@@ -134,7 +130,7 @@ fn signals_and_connects(thread: i32, server: SocketAddrV4, over: &AtomicBool) ->
     if !sleeps() {
         return None;
     }
-    client(server).ok().map(|(socket, _)| socket)
+    client(server).ok().map(|(_, name)| name)
 }
 
 fn closes_on_exec(socket: &OwnedFd) -> bool {

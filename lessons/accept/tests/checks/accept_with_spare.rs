@@ -130,9 +130,9 @@ fn no_descriptor_left(last: i32, null: impl Fn() -> OwnedFd) {
     }
 }
 
-/// What this client hears within a third of a second.
+/// What this client hears within a fifth of a second.
 fn hears(client: &OwnedFd) -> Result<(), i32> {
-    setsockopt(client, sockopt::ReceiveTimeout, &TimeVal::milliseconds(300)).expect("a timeout");
+    setsockopt(client, sockopt::ReceiveTimeout, &TimeVal::milliseconds(200)).expect("a timeout");
     match recv(client.as_raw_fd(), &mut [0], MsgFlags::empty()) {
         Ok(_) | Err(Errno::ECONNRESET) => Ok(()),
         Err(errno) => Err(errno as i32),

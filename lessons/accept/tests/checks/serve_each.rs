@@ -86,9 +86,9 @@ fn enter(address: SocketAddrV4, kind: Client) -> std::io::Result<Option<OwnedFd>
     Ok(None)
 }
 
-/// What this client hears. It was all sent before; half a second is for a machine that is busy.
+/// What this client hears. It was all sent before; a fifth of a second is for a machine that is busy.
 fn hears(place: usize, client: &OwnedFd) -> Heard {
-    setsockopt(client, sockopt::ReceiveTimeout, &TimeVal::milliseconds(500)).expect("a timeout");
+    setsockopt(client, sockopt::ReceiveTimeout, &TimeVal::milliseconds(200)).expect("a timeout");
     let mut text = Vec::new();
     let mut buffer = [0; 1024];
     loop {

@@ -249,10 +249,15 @@ impl Visitor {
         Sight::read(&line)
     }
 
-    /// The word for which the handler waits; then what it says, up to the end of file. False if that does not come in time.
+    /// The word for which the handler waits. True if it says goodbye.
     fn leave(&mut self) -> bool {
-        let mut said = Vec::new();
-        self.stream.get_mut().write_all(b"!").is_ok() && self.stream.read_to_end(&mut said).is_ok() && said == GOODBYE
+        let mut said = [0; GOODBYE.len()];
+        self.stream.get_mut().write_all(b"!").is_ok() && self.stream.read_exact(&mut said).is_ok() && said == GOODBYE
+    }
+
+    /// Whether the end of file comes in time.
+    fn hears_the_end(&mut self) -> bool {
+        matches!(self.stream.read(&mut [0]), Ok(0))
     }
 }
 
@@ -335,7 +340,7 @@ fn parent_lets_go(bench: &Bench<(usize, Scene), Answer>) -> Result<(), Fault> {
     let (run, ended) = play(bench, 2, Scene::Plain, |street| {
         let mut visitor = street.visitor()?;
         visitor.sight();
-        let ended = visitor.leave();
+        let ended = visitor.leave() && visitor.hears_the_end();
         one_client(street)?;
         Ok(ended)
     })?;
