@@ -197,7 +197,7 @@ pub const ANSWERS: &[Wrong<Page>] = &[
         name: "waits_right_after_fork",
         put: |page| page.serve_forking = waits_right_after_fork,
         rejected_by: "a_slow_client_delays_nobody",
-        says: "Client 2 waited for client 1: 2s after it had come",
+        says: "it was in the queue, and your server slept until client 1 spoke",
         also: &[],
     },
     Wrong {
