@@ -223,13 +223,12 @@ fn other_errors_come_out(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
     for nth in 1..=3 {
         setting = setting.inject(Injection::fail(&ACCEPTS, nth, libc::EMFILE));
     }
-    let runs: [(&str, i32, &dyn Fn() -> Result<Run<Answer>, Fault>); 3] = [
-        ("EMFILE", libc::EMFILE, &|| setting.play(Scene::Client)),
-        ("EINVAL", libc::EINVAL, &|| bench.play(Scene::NotListening)),
-        ("EAGAIN", libc::EAGAIN, &|| bench.play(Scene::Nobody)),
-    ];
-    for (errno, number, play) in runs {
-        let run = play()?;
+    for (errno, number) in [("EMFILE", libc::EMFILE), ("EINVAL", libc::EINVAL), ("EAGAIN", libc::EAGAIN)] {
+        let run = match number {
+            libc::EMFILE => setting.play(Scene::Client)?,
+            libc::EINVAL => bench.play(Scene::NotListening)?,
+            _ => bench.play(Scene::Nobody)?,
+        };
         let said = run.answer()?.said;
         let failed = accepts(&run).iter().filter(|accept| accept.errno() == Some(errno)).count();
         if said == Err(number) && failed == 1 {

@@ -46,7 +46,7 @@ struct Answer {
     rounds: Vec<Round>,
     /// Whether the spare was the same afterwards, as far as can be seen.
     same: bool,
-    /// What the first client heard: the end of file, or an errno.
+    /// What the first client heard where there was no descriptor: the end, or an errno.
     heard: Option<Result<(), i32>>,
 }
 
@@ -111,7 +111,7 @@ fn call(page: &Page, stage: &mut Stage, scene: Scene) -> Answer {
     Answer {
         rounds: rounds.collect(),
         same: spare.as_ref().is_some_and(|spare| spare.as_raw_fd() == number),
-        heard: clients.first().map(hears),
+        heard: clients.first().filter(|_| scene.full).map(hears),
     }
 }
 

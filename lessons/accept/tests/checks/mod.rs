@@ -14,12 +14,15 @@ use grader::{Run, Seen, Suite, peers};
 use nix::errno::Errno;
 use nix::sys::socket::{SockaddrIn, connect, setsockopt, sockopt};
 
+/// What serves a client.
+pub type Handler = fn(BorrowedFd<'_>);
+
 /// A function for each exercise.
 #[derive(Clone, Copy)]
 pub struct Page {
     pub accept_one: fn(BorrowedFd<'_>) -> Result<(OwnedFd, SocketAddrV4), Errno>,
     pub serve_each: fn(BorrowedFd<'_>, usize, &[u8]) -> Result<usize, Errno>,
-    pub serve_forking: fn(BorrowedFd<'_>, usize, fn(BorrowedFd<'_>)) -> Result<(), Errno>,
+    pub serve_forking: fn(BorrowedFd<'_>, usize, Handler) -> Result<(), Errno>,
     pub accept_with_spare: fn(BorrowedFd<'_>, &mut Option<OwnedFd>) -> Result<Option<OwnedFd>, Errno>,
 }
 
