@@ -666,7 +666,7 @@ fn interrupted() -> Result<(), Stop> {
 }
 
 /// Installs a handler for SIGUSR1 with these flags, and starts a process that waits until this one sleeps, sends it the
-/// signal, and then connects to this address.
+/// signal, waits until it sleeps again, and then connects to this address.
 fn sends_a_signal_and_a_client(address: libc::sockaddr_in, flags: libc::c_int) -> Result<libc::pid_t, Stop> {
     extern "C" fn nothing(_: libc::c_int) {}
     // SAFETY: an all-zero sigaction is a value: an empty mask and no flags.
@@ -682,6 +682,7 @@ fn sends_a_signal_and_a_client(address: libc::sockaddr_in, flags: libc::c_int) -
         wait_until_it_sleeps(server)?;
         // SAFETY: kill takes two numbers, and the process is our parent, which is waiting for us.
         Errno::result(unsafe { libc::kill(server, libc::SIGUSR1) })?;
+        wait_until_it_sleeps(server)?; // again: a client that is there already would be accepted, signal or no signal.
         connected(address).map(drop)
     })
 }

@@ -55,6 +55,8 @@ struct Answer {
 const ADDRESS: &str = "address";
 /// A byte for each child that came back.
 const CAME_BACK: &str = "came-back";
+/// The file that the handler for SIGCHLD makes.
+const SIGNALLED: &str = "signalled";
 /// The act's standard output.
 const OUTPUT: &str = "output";
 /// What the caller has printed.
@@ -110,14 +112,21 @@ fn link_of(fd: i32) -> Option<String> {
     Some(fs::read_link(format!("/proc/self/fd/{fd}")).ok()?.to_string_lossy().into_owned())
 }
 
-/// A handler for SIGCHLD that does nothing, and is installed without SA_RESTART.
+/// A handler for SIGCHLD that makes a file, and is installed without SA_RESTART.
 fn word_of_children() -> io::Result<()> {
-    extern "C" fn nothing(_: libc::c_int) {}
+    extern "C" fn make_a_file(_: libc::c_int) {
+        let errno = nix::errno::Errno::last();
+        // SAFETY: open and close may be called in a handler; the path ends in a zero byte. close of -1 harms nobody.
+        unsafe {
+            libc::close(libc::open(c"signalled".as_ptr(), libc::O_CREAT | libc::O_WRONLY | libc::O_CLOEXEC, 0o600))
+        };
+        errno.set();
+    }
     // SAFETY: an all-zero sigaction is valid (empty mask, no flags); the handler takes the one argument that it is called with
-    // and does nothing; the structure outlives the call.
+    // and leaves errno as it was; the structure outlives the call.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = nothing as extern "C" fn(libc::c_int) as libc::sighandler_t;
+        action.sa_sigaction = make_a_file as extern "C" fn(libc::c_int) as libc::sighandler_t;
         match libc::sigaction(libc::SIGCHLD, &raw const action, std::ptr::null_mut()) {
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),
@@ -237,6 +246,16 @@ impl Street {
         let stream = TcpStream::connect_timeout(&address.into(), PATIENCE)?;
         stream.set_read_timeout(Some(TURN))?;
         Ok(Visitor { stream, server: server.parse().map_err(io::Error::other)? })
+    }
+
+    /// Waits until the server has been told of the end of this child: by then its accept has failed. It takes a second at
+    /// most, for a server that wants no word of its children.
+    fn wait_for_the_signal(&self, sight: Sight) {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        let path = self.directory.join(SIGNALLED);
+        while sight.process != sight.server && !path.exists() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Clients that want nothing, one after another, until it is over: so whoever waits for one more client than there is
@@ -453,7 +472,7 @@ fn interrupted_accept_is_retried(bench: &Bench<(usize, Scene), Answer>) -> Resul
                 thread::sleep(Duration::from_millis(1));
             }
             visitor.leave();
-            wait_for_the_end_of(sight);
+            street.wait_for_the_signal(sight);
         }
         one_client(street)
     })?;
