@@ -542,14 +542,9 @@ fn yes_or_no(yes: bool) -> &'static str {
 fn inherited() -> Result<(), Stop> {
     let (listener, address) = listening()?; // It has FD_CLOEXEC.
     does_not_wait(listener)?;
-    let options = [
-        ("TCP_NODELAY", libc::IPPROTO_TCP, libc::TCP_NODELAY),
-        ("SO_KEEPALIVE", libc::SOL_SOCKET, libc::SO_KEEPALIVE),
-        ("SO_REUSEADDR", libc::SOL_SOCKET, libc::SO_REUSEADDR),
-    ];
-    for (_, level, option) in options {
-        set(listener, level, option, 1 as libc::c_int)?;
-    }
+    set(listener, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1 as libc::c_int)?;
+    set(listener, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1 as libc::c_int)?;
+    set(listener, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1 as libc::c_int)?;
     set(listener, libc::SOL_SOCKET, libc::SO_RCVTIMEO, libc::timeval { tv_sec: 0, tv_usec: 100_000 })?;
 
     connected(address)?;
@@ -568,31 +563,39 @@ fn inherited() -> Result<(), Stop> {
         return Err(Stop::failed("accept4"));
     }
 
+    let questions: [(&str, Question); 6] = [
+        ("O_NONBLOCK", |fd| has(fd, libc::F_GETFL, libc::O_NONBLOCK)),
+        ("FD_CLOEXEC", |fd| has(fd, libc::F_GETFD, libc::FD_CLOEXEC)),
+        ("TCP_NODELAY", |fd| number(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY)),
+        ("SO_KEEPALIVE", |fd| number(fd, libc::SOL_SOCKET, libc::SO_KEEPALIVE)),
+        ("SO_REUSEADDR", |fd| number(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR)),
+        ("SO_RCVTIMEO", milliseconds),
+    ];
     println!("              listener  accept  accept4(SOCK_NONBLOCK|SOCK_CLOEXEC)");
-    for (name, command, flag) in
-        [("O_NONBLOCK", libc::F_GETFL, libc::O_NONBLOCK), ("FD_CLOEXEC", libc::F_GETFD, libc::FD_CLOEXEC)]
-    {
-        let mut row = [""; 3];
-        for (cell, fd) in row.iter_mut().zip([listener, plain, flagged]) {
-            // SAFETY: these commands of fcntl take numbers and no pointer.
-            let flags = Errno::result(unsafe { libc::fcntl(fd, command) })?;
-            *cell = yes_or_no(flags & flag != 0);
-        }
-        println!("{name:13} {:9} {:7} {}", row[0], row[1], row[2]);
+    for (name, ask) in questions {
+        println!("{name:13} {:9} {:7} {}", ask(listener)?, ask(plain)?, ask(flagged)?);
     }
-    for (name, level, option) in options {
-        let mut row = [0; 3];
-        for (cell, fd) in row.iter_mut().zip([listener, plain, flagged]) {
-            *cell = get::<libc::c_int>(fd, level, option)?;
-        }
-        println!("{name:13} {:<9} {:<7} {}", row[0], row[1], row[2]);
-    }
-    let mut row = [0; 3];
-    for (cell, fd) in row.iter_mut().zip([listener, plain, flagged]) {
-        *cell = get::<libc::timeval>(fd, libc::SOL_SOCKET, libc::SO_RCVTIMEO)?.tv_usec / 1000;
-    }
-    println!("SO_RCVTIMEO   {} ms    {} ms  {} ms", row[0], row[1], row[2]);
     Ok(())
+}
+
+/// What to ask a socket.
+type Question = fn(libc::c_int) -> Result<String, Errno>;
+
+/// Whether fcntl, with this command, tells of this flag.
+fn has(fd: libc::c_int, command: libc::c_int, flag: libc::c_int) -> Result<String, Errno> {
+    // SAFETY: these commands of fcntl take numbers and no pointer.
+    let flags = Errno::result(unsafe { libc::fcntl(fd, command) })?;
+    Ok(yes_or_no(flags & flag != 0).to_string())
+}
+
+/// The value of an option that is a number.
+fn number(fd: libc::c_int, level: libc::c_int, option: libc::c_int) -> Result<String, Errno> {
+    get::<libc::c_int>(fd, level, option).map(|number| number.to_string())
+}
+
+/// The time for which a receiving call waits.
+fn milliseconds(fd: libc::c_int) -> Result<String, Errno> {
+    get::<libc::timeval>(fd, libc::SOL_SOCKET, libc::SO_RCVTIMEO).map(|time| format!("{} ms", time.tv_usec / 1000))
 }
 
 /// Sets O_NONBLOCK, and leaves the other flags as they are: the chapter `socket`.
