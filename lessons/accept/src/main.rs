@@ -569,7 +569,7 @@ fn inherited() -> Result<(), Stop> {
         ("TCP_NODELAY", |fd| number(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY)),
         ("SO_KEEPALIVE", |fd| number(fd, libc::SOL_SOCKET, libc::SO_KEEPALIVE)),
         ("SO_REUSEADDR", |fd| number(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR)),
-        ("SO_RCVTIMEO", milliseconds),
+        ("SO_RCVTIMEO", patience),
     ];
     println!("              listener  accept  accept4(SOCK_NONBLOCK|SOCK_CLOEXEC)");
     for (name, ask) in questions {
@@ -590,12 +590,21 @@ fn has(fd: libc::c_int, command: libc::c_int, flag: libc::c_int) -> Result<Strin
 
 /// The value of an option that is a number.
 fn number(fd: libc::c_int, level: libc::c_int, option: libc::c_int) -> Result<String, Errno> {
-    get::<libc::c_int>(fd, level, option).map(|number| number.to_string())
+    let mut number: libc::c_int = 0;
+    let mut length = size_of_val(&number) as libc::socklen_t;
+    // SAFETY: `number` has room for `length` bytes, and both are ours to be written to.
+    Errno::result(unsafe { libc::getsockopt(fd, level, option, (&raw mut number).cast(), &raw mut length) })?;
+    Ok(number.to_string())
 }
 
-/// The time for which a receiving call waits.
-fn milliseconds(fd: libc::c_int) -> Result<String, Errno> {
-    get::<libc::timeval>(fd, libc::SOL_SOCKET, libc::SO_RCVTIMEO).map(|time| format!("{} ms", time.tv_usec / 1000))
+/// The time for which accept and recv wait.
+fn patience(fd: libc::c_int) -> Result<String, Errno> {
+    let mut time = libc::timeval { tv_sec: 0, tv_usec: 0 };
+    let mut length = size_of_val(&time) as libc::socklen_t;
+    let to = (&raw mut time).cast();
+    // SAFETY: `time` has room for `length` bytes, and both are ours to be written to.
+    Errno::result(unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVTIMEO, to, &raw mut length) })?;
+    Ok(format!("{} ms", time.tv_usec / 1000))
 }
 
 /// Sets O_NONBLOCK, and leaves the other flags as they are: the chapter `socket`.
@@ -611,16 +620,6 @@ fn set<T: Copy>(fd: libc::c_int, level: libc::c_int, option: libc::c_int, value:
     let size = size_of::<T>() as libc::socklen_t;
     // SAFETY: `value` is `size` bytes long, and setsockopt only reads it.
     Errno::result(unsafe { libc::setsockopt(fd, level, option, (&raw const value).cast(), size) }).map(drop)
-}
-
-/// getsockopt of a value of plain numbers.
-fn get<T: Copy>(fd: libc::c_int, level: libc::c_int, option: libc::c_int) -> Result<T, Errno> {
-    // SAFETY: an int and a timeval, which are what we ask for, are plain numbers, for which all zeros is a value.
-    let mut value: T = unsafe { mem::zeroed() };
-    let mut length = size_of::<T>() as libc::socklen_t;
-    // SAFETY: `value` has room for `length` bytes, and both are ours to be written to.
-    Errno::result(unsafe { libc::getsockopt(fd, level, option, (&raw mut value).cast(), &raw mut length) })?;
-    Ok(value)
 }
 
 /// Whether a listener has somebody to accept within so many milliseconds.
