@@ -124,6 +124,7 @@ pub fn normal(recording: &Recording) -> Recording {
         for event in &mut trace.events {
             names.rename_event(event);
         }
+        forget_what_did_not_change(&mut trace.events);
         trace.events.sort_by_key(|event| event.tid);
         for remark in &mut trace.remarks {
             *remark = names.rename_text(remark);
@@ -131,6 +132,18 @@ pub fn normal(recording: &Recording) -> Recording {
     }
     normal.output = DURATION.replace_all(&names.rename_text(&normal.output), "TIME").into_owned();
     normal
+}
+
+/// What the kernel holds is kept where it changed. A change between two states that count as one is none.
+fn forget_what_did_not_change(events: &mut [Event]) {
+    let mut last: Option<Kernel> = None;
+    for kernel in events.iter_mut().map(|event| &mut event.kernel) {
+        if kernel.is_some() && *kernel == last {
+            *kernel = None;
+        } else if kernel.is_some() {
+            last.clone_from(kernel);
+        }
+    }
 }
 
 static DURATION: LazyLock<Regex> =
