@@ -8,8 +8,8 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrStorage, connect, getpeername, getsockname, getsockopt,
-    socket, sockopt,
+    AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrLike, connect, getpeername, getsockname,
+    getsockopt, socket, sockopt,
 };
 
 /// A TCP socket that is connected to this address. A signal does not disturb it.
@@ -18,13 +18,13 @@ use nix::sys::socket::{
 /// The errno of the call that failed, such as ECONNREFUSED.
 pub fn connect_to(addr: SocketAddrV4) -> Result<OwnedFd, Errno> {
     let socket = calls::open_tcp()?;
-    reach(&socket, SocketAddr::V4(addr))?;
+    reach(&socket, &SockaddrIn::from(addr))?;
     Ok(socket)
 }
 
 /// Connects this blocking socket. If a signal interrupts the call, it waits for the end of the attempt, which goes on.
-fn reach(socket: &OwnedFd, addr: SocketAddr) -> Result<(), Errno> {
-    match connect(socket.as_raw_fd(), &SockaddrStorage::from(addr)) {
+fn reach(socket: &OwnedFd, addr: &impl SockaddrLike) -> Result<(), Errno> {
+    match connect(socket.as_raw_fd(), addr) {
         Err(Errno::EINTR) => outcome(socket, None),
         answer => answer,
     }
@@ -73,10 +73,14 @@ pub fn connect_first(addrs: &[SocketAddr]) -> Result<OwnedFd, Errno> {
 
 /// A TCP socket of the address's family that is connected to it.
 fn connect_one(addr: SocketAddr) -> Result<OwnedFd, Errno> {
-    let family = match addr {
-        SocketAddr::V4(_) => AddressFamily::Inet,
-        SocketAddr::V6(_) => AddressFamily::Inet6,
-    };
+    match addr {
+        SocketAddr::V4(addr) => connect_in(AddressFamily::Inet, &SockaddrIn::from(addr)),
+        SocketAddr::V6(addr) => connect_in(AddressFamily::Inet6, &SockaddrIn6::from(addr)),
+    }
+}
+
+/// A TCP socket of this family that is connected to this address.
+fn connect_in(family: AddressFamily, addr: &impl SockaddrLike) -> Result<OwnedFd, Errno> {
     let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
     reach(&socket, addr)?;
     Ok(socket)
@@ -114,7 +118,7 @@ pub fn local_address_for(peer: SocketAddrV4) -> Result<Ipv4Addr, Errno> {
 /// # Errors
 /// ECONNREFUSED if it is; else the errno of the call that failed. The socket is closed then.
 pub fn connect_checked(sock: OwnedFd, addr: SocketAddrV4) -> Result<OwnedFd, Errno> {
-    reach(&sock, SocketAddr::V4(addr))?;
+    reach(&sock, &SockaddrIn::from(addr))?;
     let own: SockaddrIn = getsockname(sock.as_raw_fd())?;
     let peer: SockaddrIn = getpeername(sock.as_raw_fd())?;
     match own == peer {

@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use grader::{Fault, Run, Setting, Stage, peers};
+use nix::errno::Errno;
 use nix::sys::socket::{Backlog, SockaddrIn, bind, connect, listen, setsockopt, sockopt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -39,7 +40,8 @@ impl Silence {
         let table = fs::read_to_string("/proc/self/net/tcp")?;
         // Such as 0100007F:9105, the address as one hexadecimal number in the machine's own byte order.
         let server = format!("{:08X}:{:04X}", u32::from_ne_bytes(self.address.ip().octets()), self.address.port());
-        let lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<&str>>());
+        let lines = table.lines().filter(|line| line.contains(&server));
+        let lines = lines.map(|line| line.split_whitespace().collect::<Vec<&str>>());
         let here = lines.filter(|words| words.get(2) == Some(&server.as_str()) && words.get(3) == Some(&SYN_SENT));
         let port = |words: Vec<&str>| u16::from_str_radix(words.get(1)?.split_once(':')?.1, 16).ok();
         Ok(here.filter_map(port).map(|port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).collect())
@@ -64,7 +66,12 @@ impl Silence {
 fn knock_back(address: SocketAddrV4, client: SocketAddrV4) -> io::Result<OwnedFd> {
     let socket = peers::tcp()?;
     setsockopt(&socket, sockopt::ReuseAddr, &true)?;
-    bind(socket.as_raw_fd(), &SockaddrIn::from(address))?;
+    // Another child that is just being started may hold a copy of the listener, for a moment.
+    peers::wait_for("the listener to be gone", || match bind(socket.as_raw_fd(), &SockaddrIn::from(address)) {
+        Ok(()) => Ok(true),
+        Err(Errno::EADDRINUSE) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    })?;
     connect(socket.as_raw_fd(), &SockaddrIn::from(client))?;
     Ok(socket)
 }
@@ -162,8 +169,8 @@ impl Child<'_> {
         // One look is not enough: between two calls it may be asleep for a moment.
         peers::wait_for("the function to wait in a call", || {
             returned = !self.plays();
-            asleep = if self.sleeps() && !server.knocking()?.is_empty() { asleep + 1 } else { 0 };
-            Ok(returned || asleep == 3)
+            asleep = if self.sleeps() { asleep + 1 } else { 0 };
+            Ok(returned || (asleep >= 3 && !server.knocking()?.is_empty()))
         })?;
         Ok(!returned)
     }

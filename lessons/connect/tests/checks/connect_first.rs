@@ -81,10 +81,10 @@ fn falls_through(bench: &Bench<Addresses, Answer>) -> Result<(), Fault> {
                 setting.inject(Injection::fail(&["socket"], 1, libc::EAFNOSUPPORT)).play(addresses.clone())?
             }
         };
+        mixes_families(&run)?;
         if run.answer()?.said == Ok(Some(third)) {
             continue;
         }
-        mixes_families(&run)?;
         let what = match (run.calls_of(&["socket", "connect"]).last(), &run.answer()?.said) {
             (Some(last), Err(errno)) => format!("{} said {}", last.name, name_of(*errno)),
             (_, _) => format!("You returned {}", run.returned()),

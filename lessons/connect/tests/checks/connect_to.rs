@@ -103,7 +103,8 @@ fn interrupted(bench: &Bench<SocketAddrV4, Answer>, end: End) -> Result<Run<Answ
     let address = silence.address;
     let run = company::play(bench.setting()?, address, |child| company::interrupt_twice(child, silence, end))?;
     asked_for(&run, address)?;
-    let interruption = run.calls("connect").into_iter().find(|connect| connect.errno() == Some("ERESTARTSYS"));
+    let interruption =
+        run.calls("connect").into_iter().find(|connect| matches!(connect.errno(), Some("EINTR" | "ERESTARTSYS")));
     match interruption {
         Some(_) => Ok(run),
         None => Err(Fault::waits("is_connected_there", "it did not wait in connect")),
@@ -120,7 +121,12 @@ fn interrupted_connect_completes(bench: &Bench<SocketAddrV4, Answer>) -> Result<
     if let Some(what) = what {
         return Err(run.reject().with("what", what).at_any(last_line(&run)).into());
     }
+    if run.calls("socket").len() > 1 {
+        return Err(Fault::waits("one_attempt_one_connection", "there are several attempts to watch"));
+    }
 
+    // What it hears of a refusal takes a second, since the client must knock again. First, without a signal, it takes none.
+    takes_a_refusal(bench)?;
     let run = interrupted(bench, End::Close)?;
     let got = match run.answer()?.said {
         Err(libc::ECONNREFUSED) => return Ok(()),
@@ -128,6 +134,22 @@ fn interrupted_connect_completes(bench: &Bench<SocketAddrV4, Answer>) -> Result<
     };
     let what = format!("when the server stopped listening it ended with ECONNREFUSED; you returned {got}");
     Err(run.reject().with("what", what).at_any(last_line(&run)).into())
+}
+
+/// Leaves a function that does not take a refusal as it should, even where no signal comes, to the checks that say so.
+fn takes_a_refusal(bench: &Bench<SocketAddrV4, Answer>) -> Result<(), Fault> {
+    let (_holder, address) = peers::hold()?;
+    let run = bench.play(address)?;
+    if run.calls("connect").len() > 1 {
+        return Err(Fault::waits("tries_once", "it asks again when it is refused"));
+    }
+    match (&run.answer()?.said, run.left_open()?) {
+        (Err(libc::ECONNREFUSED), []) => Ok(()),
+        _ => Err(Fault::waits(
+            "refused_is_reported_and_closed",
+            "a refusal without a signal comes to no good end either",
+        )),
+    }
 }
 
 fn one_attempt_one_connection(bench: &Bench<SocketAddrV4, Answer>) -> Result<(), Fault> {
