@@ -9,7 +9,7 @@ use observer::Injection;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Page, at_most, await_at, connection, finish, impatient, interrupted, last_receive, name, no_more_than, quoted,
+    END, Page, at_most, await_at, connection, finish, impatient, interrupted, last_receive, name, no_more_than, quoted,
     receives, reset, rest,
 };
 
@@ -73,7 +73,7 @@ fn scene(peer: Peer) -> Result<(OwnedFd, OwnedFd), Errno> {
         Peer::Finishes(count) => {
             calls::send_all(&client, &sent(count))?;
             finish(&client)?;
-            await_at(&server, PollFlags::POLLRDHUP)?;
+            await_at(&server, END)?;
         }
         Peer::Resets(count) => {
             calls::send_all(&client, &sent(count))?;

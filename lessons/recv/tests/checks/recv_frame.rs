@@ -129,9 +129,9 @@ fn two(bench: &Bench<In, Answer>) -> Result<Option<(Run<Answer>, String)>, Fault
     let run = play(bench, In { sends, calls: 3, max: MAX }, &[])?;
     let want: [Frame; 3] = [Ok(Some(b"hello".to_vec())), Ok(Some(b"worlds".to_vec())), Ok(None)];
     let said = &run.answer()?.said;
-    let what = (0..3).find(|&at| said[at] != want[at]).map(|at| {
-        format!("Call {} returned {}; it should have been {}.", at + 1, told(&said[at]), told(&want[at]))
-    });
+    let what = (0..3)
+        .find(|&at| said[at] != want[at])
+        .map(|at| format!("Call {} returned {}; it should have been {}.", at + 1, told(&said[at]), told(&want[at])));
     Ok(what.map(|what| (run, what)))
 }
 

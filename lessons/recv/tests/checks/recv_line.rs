@@ -39,7 +39,6 @@ struct In {
 /// The result of one call; a run has one for each.
 type Line = Result<Option<Vec<u8>>, i32>;
 
-
 const MAX: usize = 1000;
 
 fn call(page: &Page, stage: &mut Stage, scene: In) -> Vec<Line> {
@@ -86,7 +85,9 @@ fn told(line: &Line) -> String {
     match line {
         Ok(Some(line)) => format!("the line {}", quoted(line)),
         Ok(None) => "None".to_string(),
-        Err(libc::EAGAIN) => format!("EAGAIN, because after {PATIENCE:?} of waiting for more the grader made an end of it"),
+        Err(libc::EAGAIN) => {
+            format!("EAGAIN, because after {PATIENCE:?} of waiting for more the grader made an end of it")
+        }
         Err(errno) => name(*errno),
     }
 }
@@ -135,7 +136,8 @@ fn simpler_first(bench: &Bench<In, Vec<Line>>, simpler: &[(&'static str, Scene)]
 /// One line in many pieces.
 fn many() -> (&'static str, Scene) {
     let pieces = &[1, 2, 1, 3, 1, 1, 2, 1, 1, 4, 1];
-    let scene = Scene { sends: b"one line in many pieces\n", pieces, want: vec![line(b"one line in many pieces"), Ok(None)] };
+    let scene =
+        Scene { sends: b"one line in many pieces\n", pieces, want: vec![line(b"one line in many pieces"), Ok(None)] };
     ("a_line_in_many_packets", scene)
 }
 
