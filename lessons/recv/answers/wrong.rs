@@ -750,7 +750,7 @@ fn body(fd: BorrowedFd<'_>, length: u32, max: usize) -> Result<Option<Vec<u8>>, 
 fn one_recv_for_the_length(fd: BorrowedFd<'_>, max: usize) -> Result<Option<Vec<u8>>, Errno> {
     let mut header = [0; 4];
     match recv(fd.as_raw_fd(), &mut header, MsgFlags::empty())? {
-        0 => return Ok(None),
+        0 => Ok(None),
         _ => body(fd, u32::from_be_bytes(header), max),
     }
 }

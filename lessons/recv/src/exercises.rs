@@ -4,6 +4,7 @@
 //! What the chapters before this one taught is in the library `calls`, checked and ready to use.
 
 #![allow(unused_variables, reason = "a function that is still a todo!() uses none of its arguments")]
+#![allow(clippy::ptr_arg, reason = "a function that is still a todo!() does not make its Vec longer")]
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;

@@ -18,12 +18,15 @@ use nix::sys::socket::{MsgFlags, Shutdown, recv, setsockopt, shutdown, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
 use observer::{Effect, Injection, Occurrence};
 
+/// A line or a frame, or the end.
+type Message = Result<Option<Vec<u8>>, Errno>;
+
 /// A function for each exercise.
 #[derive(Clone, Copy)]
 pub struct Page {
     pub recv_exact: fn(BorrowedFd<'_>, &mut [u8]) -> Result<usize, Errno>,
-    pub recv_line: fn(BorrowedFd<'_>, &mut Vec<u8>, usize) -> Result<Option<Vec<u8>>, Errno>,
-    pub recv_frame: fn(BorrowedFd<'_>, usize) -> Result<Option<Vec<u8>>, Errno>,
+    pub recv_line: fn(BorrowedFd<'_>, &mut Vec<u8>, usize) -> Message,
+    pub recv_frame: fn(BorrowedFd<'_>, usize) -> Message,
     pub recv_timeout: fn(BorrowedFd<'_>, &mut [u8], Duration) -> Result<usize, Errno>,
     pub peer_state: fn(BorrowedFd<'_>) -> Result<Peer, Errno>,
 }
