@@ -933,7 +933,7 @@ fn recv_while(
 ) -> Result<Result<usize, Errno>, Stop> {
     let sleeper = Sleeper::me()?;
     let mut buffer = vec![0_u8; room];
-    thread::scope(|scope| {
+    let result = thread::scope(|scope| {
         lab::stop_watching();
         let second = scope.spawn(|| {
             sleeper.falls_asleep()?;
@@ -947,7 +947,23 @@ fn recv_while(
             Ok(done) => done.map(|()| result),
             Err(_) => Err(Stop::unexpected("the second thread panicked")),
         }
-    })
+    })?;
+    alone()?;
+    Ok(result)
+}
+
+/// Waits until this process has one thread only: one that was joined may take a moment to be gone, and its end is in the trace.
+fn alone() -> Result<(), Stop> {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(5) {
+        let threads = fs::read_dir("/proc/self/task")
+            .map_err(|error| Stop::unexpected(format!("/proc/self/task cannot be read: {error}")))?;
+        if threads.count() == 1 {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    Err(Stop::unexpected("the second thread was not gone after five seconds"))
 }
 
 /// A thread that will sleep in a system call.
