@@ -932,7 +932,8 @@ fn recv_while(
     meanwhile: impl FnOnce(&Sleeper) -> Result<(), Stop> + Send,
 ) -> Result<Result<usize, Errno>, Stop> {
     let sleeper = Sleeper::me()?;
-    let mut buffer = vec![0_u8; room];
+    let mut buffer = [0_u8; 64];
+    let room = &mut buffer[..room];
     let result = thread::scope(|scope| {
         lab::stop_watching();
         let second = scope.spawn(|| {
@@ -940,8 +941,8 @@ fn recv_while(
             meanwhile(&sleeper)
         });
         lab::watch_again(); // How a thread is started is not what this is about.
-        // SAFETY: `buffer` has room for as many bytes as we say, and is ours to be written to.
-        let count = unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags) };
+        // SAFETY: `room` has room for as many bytes as we say, and is ours to be written to.
+        let count = unsafe { libc::recv(fd, room.as_mut_ptr().cast(), room.len(), flags) };
         let result = usize::try_from(count).map_err(|_| Errno::last());
         match second.join() {
             Ok(done) => done.map(|()| result),
