@@ -124,6 +124,7 @@ pub fn normal(recording: &Recording) -> Recording {
         for event in &mut trace.events {
             names.rename_event(event);
         }
+        forget_repeated(&mut trace.events);
         trace.events.sort_by_key(|event| event.tid);
         for remark in &mut trace.remarks {
             *remark = names.rename_text(remark);
@@ -131,6 +132,19 @@ pub fn normal(recording: &Recording) -> Recording {
     }
     normal.output = DURATION.replace_all(&names.rename_text(&normal.output), "TIME").into_owned();
     normal
+}
+
+/// What the kernel holds is kept with an event where it has changed. Where it changed only in what counts as one (FIN_WAIT1 and
+/// FIN_WAIT2), it has not.
+fn forget_repeated(events: &mut [Event]) {
+    let mut last: Option<Kernel> = None;
+    for event in events {
+        match &event.kernel {
+            None => {}
+            same if *same == last => event.kernel = None,
+            changed => last = changed.clone(),
+        }
+    }
 }
 
 static DURATION: LazyLock<Regex> =
