@@ -392,3 +392,33 @@ fn is_word(piece: &str) -> bool {
 fn is_word_char(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_'
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(state: &str) -> Event {
+        let text = format!(
+            r#"{{"pid": 7, "tid": 7, "at_us": 1, "took_us": 1, "event": "exited", "status": 0,
+                "kernel": {{"descriptors": [], "sockets": [{{"socket": 1, "kind": "tcp", "state": "{state}"}}]}}}}"#
+        );
+        serde_json::from_str(&text).expect("it is an event")
+    }
+
+    /// The states that are left of these.
+    fn states(of: &[&str]) -> Vec<Option<String>> {
+        let mut names = Names::default();
+        let mut events: Vec<Event> = of.iter().map(|state| event(state)).collect();
+        events.iter_mut().for_each(|event| names.rename_event(event));
+        forget_repeated(&mut events);
+        events.iter().map(|event| event.kernel.as_ref()?.sockets[0].state.as_ref().map(ToString::to_string)).collect()
+    }
+
+    #[test]
+    fn when_an_acknowledgement_comes_makes_no_difference() {
+        let [established, fin_wait, closed] =
+            ["ESTABLISHED", "FIN_WAIT2", "CLOSE_WAIT"].map(|state| Some(state.to_string()));
+        let late = states(&["ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "CLOSE_WAIT"]);
+        assert_eq!(late, [established, fin_wait, None, closed]);
+    }
+}
