@@ -1,0 +1,1 @@
+//! The exercises of the chapter `echo`. The experiments are in `main.rs`.
