@@ -3,13 +3,18 @@
 //! Each is a short function of plain system calls. The sockets that it leaves open are closed by the kernel when the
 //! experiment's process ends, a moment later. Play them with `cargo run -p lesson-echo`.
 
+mod client;
+mod programs;
+mod server;
+mod sockets;
+
 use std::process::ExitCode;
 use std::ptr;
 
 use lab::{Expected, Experiment, Lesson, Stop, calls};
 
 fn main() -> ExitCode {
-    lab::run(&LESSON)
+    lab::run_with(&LESSON, programs::PROGRAMS)
 }
 
 static LESSON: Lesson = Lesson {
