@@ -3,6 +3,11 @@
 //! Each is a short function of plain system calls. The sockets that it leaves open are closed by the kernel when the
 //! experiment's process ends, a moment later. Play them with `cargo run -p lesson-echo`.
 
+mod client;
+mod programs;
+mod server;
+mod sockets;
+
 use std::fs;
 use std::os::fd::AsRawFd;
 use std::process::ExitCode;
@@ -18,7 +23,7 @@ use nix::sys::socket::{
 use nix::unistd::close;
 
 fn main() -> ExitCode {
-    lab::run(&LESSON)
+    lab::run_with(&LESSON, programs::PROGRAMS)
 }
 
 static LESSON: Lesson = Lesson {
