@@ -84,7 +84,7 @@ pub fn run_with(lesson: &'static Lesson, programs: &[Program]) -> ExitCode {
     let done = match request {
         Request::PlayHere { name, stop_file } => return child::play(lesson, &name, stop_file.as_deref()),
         Request::Help => show::help(&mut anstream::stdout(), lesson, programs).map(|()| true),
-        Request::List { json } => list(lesson, json),
+        Request::List { json } => list(lesson, programs, json),
         Request::Play { names, json } => match select::experiments(lesson, &names) {
             Ok(experiments) => play(lesson, &experiments, json),
             Err(unknown) => return refuse(format_args!("{unknown}")),
@@ -107,8 +107,8 @@ fn refuse(why: std::fmt::Arguments<'_>) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-fn list(lesson: &Lesson, json: bool) -> io::Result<bool> {
-    let catalogue = Catalogue::of(lesson);
+fn list(lesson: &Lesson, programs: &[Program], json: bool) -> io::Result<bool> {
+    let catalogue = Catalogue::of(lesson, programs);
     if json {
         print_json(&catalogue)?;
     } else {

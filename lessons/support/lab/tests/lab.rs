@@ -238,7 +238,7 @@ fn the_catalogue_is_json() {
     let done = run(&["--list", "--json"]);
     assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
     let catalogue: Catalogue = serde_json::from_str(&done.stdout).expect("the catalogue is JSON");
-    assert_eq!(catalogue, Catalogue::of(&lesson::LESSON));
+    assert_eq!(catalogue, Catalogue::of(&lesson::LESSON, lesson::PROGRAMS));
     let second = catalogue.experiments.iter().find(|entry| entry.name == "second-outcome").expect("it is listed");
     assert_eq!(second.outcomes, ["", "where there are descriptors left"]);
     assert_eq!(second.errnos, ["EMFILE"]);
