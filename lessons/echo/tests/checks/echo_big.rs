@@ -5,10 +5,11 @@ use std::net::SocketAddrV4;
 use std::thread;
 use std::time::Duration;
 
-use grader::{Bench, Fault, Run, Seen, Stage, Suite};
+use grader::{Bench, Fault, Run, Seen, Setting, Stage, Suite};
+use observer::Injection;
 use serde::{Deserialize, Serialize};
 
-use super::{Door, Page, Talker, beside, difference, pattern};
+use super::{Bytes, Door, Page, Talker, beside, difference, pattern};
 
 pub fn add(suite: &mut Suite<Page>) {
     suite
@@ -41,8 +42,8 @@ type Asking<'a> = Bench<'a, Ask, Answer>;
 fn call(page: &Page, stage: &mut Stage, ask: Ask) -> Answer {
     let data = pattern(ask.length);
     let label = format!("echo_big({}, &[…; {}])", ask.server, ask.length);
-    match stage.call(label, || (page.echo_big)(ask.server, &data)) {
-        Ok(echo) => Answer::Echo { count: echo.len(), difference: difference(echo, &data) },
+    match stage.call(label, || (page.echo_big)(ask.server, &data).map(Bytes)) {
+        Ok(Bytes(echo)) => Answer::Echo { count: echo.len(), difference: difference(echo, &data) },
         Err(errno) => Answer::Failed(*errno as i32),
     }
 }
@@ -90,10 +91,18 @@ enum End {
 
 /// Plays it with this server.
 fn with_server(bench: &Asking<'_>, length: usize, server: Server) -> Result<(Run<Answer>, Option<End>), Fault> {
-    let door = Door::with_little_room(ROOM)?;
-    let setting = bench.setting()?.deadline(DEADLINE);
+    let door = Door::with_room(ROOM)?;
+    with_server_at(&door, &bench.setting()?.deadline(DEADLINE), length, server)
+}
+
+fn with_server_at(
+    door: &Door,
+    setting: &Setting<'_, Ask, Answer>,
+    length: usize,
+    server: Server,
+) -> Result<(Run<Answer>, Option<End>), Fault> {
     let ask = Ask { server: door.address, length };
-    beside(&door, || setting.play(ask), || door.comes().map(|client| echo(client, length, server)))
+    beside(door, || setting.play(ask), || door.comes().map(|client| echo(client, length, server)))
 }
 
 /// An echo server for one client: it echoes as it reads.
@@ -155,7 +164,10 @@ fn no_deadlock(bench: &Asking<'_>) -> Result<(), Fault> {
 }
 
 fn identical(bench: &Asking<'_>) -> Result<(), Fault> {
-    let (run, end) = with_server(bench, BIG, ORDINARY)?;
+    let door = Door::with_room(ROOM)?;
+    // Whoever sends in small pieces meets a short send, too.
+    let setting = bench.setting()?.deadline(DEADLINE).inject(Injection::shorten(&["sendto", "write"], 3, 1000));
+    let (run, end) = with_server_at(&door, &setting, BIG, ORDINARY)?;
     unless_told_elsewhere(end)?;
     let what = match *run.answer()? {
         Answer::Echo { difference: None, .. } => return Ok(()),

@@ -8,7 +8,7 @@ use grader::{Bench, Fault, Run, Stage, Suite, peers};
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::{DEADLINE, Door, End, Page, Talker, beside, difference, pattern};
+use super::{Bytes, DEADLINE, Door, End, Page, Talker, beside, difference, pattern};
 
 pub fn add(suite: &mut Suite<Page>) {
     suite
@@ -36,8 +36,8 @@ type Asking<'a> = Bench<'a, Ask, Said>;
 fn call(page: &Page, stage: &mut Stage, ask: Ask) -> Said {
     let message = pattern(ask.length);
     let label = format!("echo_client({}, &[…; {}])", ask.server, ask.length);
-    let said = stage.call(label, || (page.echo_client)(ask.server, &message));
-    Said(said.clone().map_err(|errno| errno as i32))
+    let said = stage.call(label, || (page.echo_client)(ask.server, &message).map(Bytes));
+    Said(said.clone().map(|bytes| bytes.0).map_err(|errno| errno as i32))
 }
 
 /// Plays it with this server, which is told how long the message is.

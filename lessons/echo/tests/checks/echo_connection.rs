@@ -173,7 +173,7 @@ fn echoes_before_the_end(bench: &Lent<'_>) -> Result<(), Fault> {
 fn half_closed_client_gets_the_rest(bench: &Lent<'_>) -> Result<(), Fault> {
     // It fits into the function's receive buffer, so that the client has finished sending before it reads anything.
     let message = pattern(40_000);
-    let door = Door::with_little_room(1)?;
+    let door = Door::hard_of_hearing()?;
     let scene = Scene { little_room: true, ..scene(&door) };
     let (run, heard) = with_client(bench, &door, scene, Vec::new(), |mut client| {
         client.say(&message);
@@ -227,7 +227,7 @@ fn a_vanished_client_is_an_errno(bench: &Lent<'_>) -> Result<(), Fault> {
     vanished(&run)?;
 
     // One that has finished sending, and vanishes when the first bytes of its echo have come; the others cannot leave.
-    let door = Door::with_little_room(1)?;
+    let door = Door::hard_of_hearing()?;
     let scene = Scene { little_room: true, ..scene(&door) };
     let (run, begun) = with_client(bench, &door, scene, Vec::new(), |mut client| {
         client.say(&pattern(40_000));
