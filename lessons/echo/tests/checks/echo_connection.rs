@@ -97,9 +97,11 @@ fn echo_of(bench: &Lent<'_>, message: &[u8], injections: Vec<Injection>) -> Resu
     })
 }
 
-/// A client that never goes on before it has heard its echo: whether it heard all of them, in so many rounds; and how the
-/// first hearing ended that was not enough.
-fn rounds(bench: &Lent<'_>, count: usize) -> Result<(Run<Answer>, Result<(), (usize, End)>), Fault> {
+/// Whether all rounds went well; or else the first that did not, from 0, and how the hearing ended there.
+type Rounds = Result<(), (usize, End)>;
+
+/// A client that never goes on before it has heard its echo, for so many rounds.
+fn rounds(bench: &Lent<'_>, count: usize) -> Result<(Run<Answer>, Rounds), Fault> {
     let door = Door::open()?;
     with_client(bench, &door, scene(&door), Vec::new(), |mut client| {
         let message = pattern(300);

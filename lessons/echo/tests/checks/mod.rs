@@ -41,7 +41,7 @@ pub fn of_the_lesson(page: Page) -> Suite<Page> {
 }
 
 /// How long the other end waits for a word of the function. What is right comes within a thousandth of that.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// How long a function may take in all. It waits for nobody who does not act at once.
 const DEADLINE: Duration = Duration::from_secs(5);
