@@ -11,10 +11,11 @@ use nix::sys::signal::Signal;
 use observer::{Ending, Event, Limits, Observer};
 
 use crate::player::MYSELF;
-use crate::show;
+use crate::{child, show};
 
 /// A program of a lesson's own, beside its experiments: it runs as long as it likes, with the terminal's own input and
-/// output, and is given its own command line.
+/// output, and is given its own command line. As for an experiment, SIGPIPE is at its default, and no descriptor above the
+/// standard three is open.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
     /// The word by which it is asked for, the first of the command line: such as `server`.
@@ -27,8 +28,12 @@ pub struct Program {
     pub run: fn(Vec<OsString>) -> ExitCode,
 }
 
-/// Runs a program as any other language would run it: Rust starts every program with SIGPIPE ignored.
+/// Runs a program from the same state as an experiment.
 pub(crate) fn run(program: &Program, words: Vec<OsString>) -> ExitCode {
+    if let Err(error) = child::close_what_was_left_open() {
+        return complain(format_args!("cannot close what was left open: {error}"));
+    }
+    // Rust starts every program with SIGPIPE ignored, and no other language does.
     // SAFETY: the default action replaces an ignored one; no handler of ours is involved.
     if unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) } == libc::SIG_ERR {
         return complain(format_args!("signal(SIGPIPE, SIG_DFL) failed: {}", io::Error::last_os_error()));
