@@ -75,7 +75,7 @@ fn connect(host: &str, port: u16) -> Result<(libc::c_int, Address), String> {
     }
     let told: Vec<String> = refusals.iter().map(|(address, errno)| format!("{address}: {errno}")).collect();
     let mut why = format!("cannot connect to {}", told.join(", nor to "));
-    if refusals.iter().all(|(_, errno)| *errno == Errno::ECONNREFUSED) {
+    if refusals.iter().any(|(_, errno)| *errno == Errno::ECONNREFUSED) {
         why += &format!(
             ". Nobody listens there. Start the server first, in another terminal: \
              cargo run -p lesson-echo -- server --port {port}"

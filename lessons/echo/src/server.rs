@@ -22,9 +22,9 @@ pub struct Settings {
 }
 
 pub fn run(settings: &Settings) -> Result<(), String> {
-    end_on_signals()?;
     let (listener, address) = open(&settings.host, settings.port)?;
     LISTENER.store(listener, Ordering::SeqCst);
+    end_on_signals()?;
     say(format_args!("listening at {address}; Ctrl-C ends it"));
 
     let served = serve_all(listener, settings.timeout);
@@ -38,7 +38,9 @@ pub fn run(settings: &Settings) -> Result<(), String> {
 
 /// A socket that listens, and its address.
 fn open(host: &str, port: u16) -> Result<(libc::c_int, Address), String> {
-    let wanted = lookup(host, port)?[0];
+    let Some(wanted) = lookup(host, port)?.into_iter().next() else {
+        return Err(format!("{host} has no address"));
+    };
     let family = libc::c_int::from(wanted.storage.ss_family);
     // SAFETY: socket takes three numbers and no pointer.
     let listener = unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };

@@ -2,16 +2,18 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Command;
 
-use crate::running::{Done, Server, lesson, wait_until};
+use crate::malice::fill;
+use crate::running::{Done, Running, Server, lesson, wait_until};
 
 crate::tests! {
-    Nothing: signals_end_it_quiet ctrl_c_ends_it_quiet restarts_at_once without_ptrace_it_runs;
-    Tracing: signals_end_it_traced ctrl_c_ends_it_traced;
+    Nothing: signals_end_it_quiet signal_while_it_sends ctrl_c_ends_it_quiet ctrl_c_ends_the_client_quiet restarts_at_once
+        without_ptrace_it_runs;
+    Tracing: signals_end_it_traced ctrl_c_ends_the_client_traced ctrl_c_ends_it_traced;
 }
 
 fn signals_end_it_quiet() {
@@ -22,7 +24,7 @@ fn signals_end_it_traced() {
     signals_end_it(&[]);
 }
 
-/// SIGINT and SIGTERM, sent to this one process: while it waits for a client, and while it is with one.
+/// SIGINT and SIGTERM, sent to this one process: while it waits for a client, and while it waits for one's word.
 fn signals_end_it(options: &[&str]) {
     for signal in [libc::SIGINT, libc::SIGTERM] {
         for busy in [false, true] {
@@ -32,6 +34,45 @@ fn signals_end_it(options: &[&str]) {
             ended_well(server, client);
         }
     }
+}
+
+/// It sleeps in send when the signal comes: the shutdown in its handler makes an error of that send, and no SIGPIPE.
+fn signal_while_it_sends() {
+    let server = Server::start(&["--quiet"]);
+    let mut client = server.client();
+    fill(&server, &mut client);
+    server.program.signal(libc::SIGTERM);
+    let done = server.program.done();
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    assert!(done.stdout.contains(" is sent away: ") && done.stdout.contains("\ngoodbye: 1 served, "), "{done:?}");
+}
+
+/// Ctrl-C ends the client where it is, as any program.
+fn ctrl_c_ends_the_client(options: &[&str]) -> Done {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let port = listener.local_addr().expect("it has an address").port().to_string();
+    let mut command = lesson(&["client", "--port", &port, "Hello"]);
+    command.args(options);
+    let mut terminal = on_a_terminal(&mut command);
+    let client = Running::start(command);
+    let (mut connection, _) = listener.accept().expect("the client comes");
+    let mut heard = String::new();
+    connection.read_to_string(&mut heard).expect("the client says its word");
+    assert_eq!(heard, "Hello");
+    terminal.write_all(b"\x03").expect("the key can be pressed");
+    let done = client.done();
+    assert_eq!(done.status.signal(), Some(libc::SIGINT), "{done:?}");
+    done
+}
+
+fn ctrl_c_ends_the_client_quiet() {
+    let done = ctrl_c_ends_the_client(&["--quiet"]);
+    assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("", ""));
+}
+
+fn ctrl_c_ends_the_client_traced() {
+    let done = ctrl_c_ends_the_client(&[]);
+    assert!(done.stderr.ends_with("  +++ killed by SIGINT +++\n"), "{}", done.stderr);
 }
 
 /// A client that has come, has been served, and says no more.

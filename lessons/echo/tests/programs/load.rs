@@ -8,7 +8,8 @@ use std::thread;
 use crate::running::{Running, Server, lesson, wait_until};
 
 crate::tests! {
-    Nothing: a_gibibyte_through_one_connection a_thousand_connections much_through_the_client one_waits_for_the_other;
+    Nothing: a_gibibyte_through_one_connection a_thousand_connections much_through_the_client
+        one_waits_for_the_other;
 }
 
 /// A piece of the stream: long, of odd length, and without a pattern that a shift would hide.

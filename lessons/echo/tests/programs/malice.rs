@@ -11,7 +11,7 @@ use crate::running::{LESSON, PATIENCE, Server, reset, wait_until};
 crate::tests! {
     Nothing: resets_in_the_middle resets_while_the_server_sends resets_before_it_is_accepted never_reads says_nothing
         comes_and_goes half_closes_and_reads_slowly no_descriptor_left stopped_and_continued;
-    Tracing: lost_in_the_queue;
+    Tracing: never_reads_and_is_reset lost_in_the_queue;
 }
 
 /// What the client does; what the server then says of it, in part; and that the next client is served, with nothing leaked.
@@ -48,7 +48,7 @@ fn resets_while_the_server_sends() {
 }
 
 /// Sends without ever reading until nothing more is taken: the server sleeps in send.
-fn fill(server: &Server, client: &mut TcpStream) {
+pub fn fill(server: &Server, client: &mut TcpStream) {
     client.set_nonblocking(true).expect("it can be set");
     let piece = vec![b'x'; 1 << 20];
     let mut last = 0_u64;
@@ -102,21 +102,43 @@ fn resets_before_it_is_accepted() {
 }
 
 fn never_reads() {
-    let visit = |server: &Server, mut client: TcpStream| {
-        fill_until_reset(server, &mut client);
-    };
-    survives(&["--timeout", "0.2"], visit, &["took nothing for 200ms: sent away, "]);
+    let server = Server::start(&["--quiet", "--timeout", "0.2"]);
+    let before = server.descriptors();
+    never_reads_at(&server);
+    server.serves();
+    wait_until("the server's descriptors to be the same as before", || server.descriptors() == before);
+    server.ends();
 }
 
-/// Sends without ever reading until the server tears the connection.
-fn fill_until_reset(_: &Server, client: &mut TcpStream) {
+/// A client that sends without ever reading, until the server tears the connection.
+fn never_reads_at(server: &Server) {
     let piece = vec![b'x'; 1 << 20];
-    let error = loop {
-        if let Err(error) = client.write_all(&piece) {
-            break error;
-        }
-    };
-    assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{error}");
+    wait_until("the server to find that its client takes nothing", || {
+        let mut client = server.client();
+        let address = client.local_addr().expect("it has an address");
+        let error = loop {
+            if let Err(error) = client.write_all(&piece) {
+                break error;
+            }
+        };
+        assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{error}");
+        // On a busy machine the client itself may once be too slow.
+        let line = server.told_of(address);
+        assert!(
+            line.contains(" took nothing for 200ms: sent away, ") || line.contains(" said nothing for 200ms"),
+            "{line}"
+        );
+        line.contains(" took nothing")
+    });
+}
+
+/// The kernel is not left with what the client did not take.
+fn never_reads_and_is_reset() {
+    let server = Server::start(&["--timeout", "0.2"]);
+    never_reads_at(&server);
+    let reset = "  setsockopt(4, SOL_SOCKET, SO_LINGER, {l_onoff=1, l_linger=0}, 8) = 0";
+    server.program.complains.wait("the server's way to close at once", |line| line == reset);
+    server.ends();
 }
 
 fn says_nothing() {

@@ -8,8 +8,10 @@ use std::thread;
 use crate::running::{PATIENCE, Server, lesson, python, run};
 
 crate::tests! {
-    Nothing: rust_server_rust_client std_client_speaks_with_the_server client_speaks_with_a_std_server client_gets_more_than_it_said;
-    Python: rust_server_python_client python_server_rust_client python_server_python_client python_server_keeps_the_rest_of_a_long_message;
+    Nothing: rust_server_rust_client std_client_speaks_with_the_server client_speaks_with_a_std_server
+        client_gets_more_than_it_said;
+    Python: rust_server_python_client python_server_rust_client python_server_python_client
+        python_server_keeps_the_rest_of_a_long_message;
     Tracing: both_traced;
     Ipv6: over_ipv6;
 }

@@ -108,15 +108,19 @@ fn follow(ending: &Ending) -> ExitCode {
 /// The program that is being watched; 0 while there is none.
 static WATCHED: AtomicI32 = AtomicI32::new(0);
 
-/// Passes a signal on to the program, unless the terminal has sent it: that sends it to all of its foreground group.
+/// Passes a signal on to the program, unless the terminal has sent it: that sends it to all of its foreground group. While
+/// there is no program yet it does what it does by default.
 extern "C" fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
     let watched = WATCHED.load(Ordering::Relaxed);
-    // SAFETY: the kernel gives a valid siginfo_t to a handler with SA_SIGINFO. kill is async-signal-safe and takes two
-    // numbers; errno is this thread's own, and is put back for whatever was interrupted.
+    // SAFETY: the kernel gives a valid siginfo_t to a handler with SA_SIGINFO. signal, raise and kill are async-signal-safe
+    // and take numbers; errno is this thread's own, and is put back for whatever was interrupted.
     unsafe {
         let errno = libc::__errno_location();
         let before = *errno;
-        if watched != 0 && (*info).si_code != libc::SI_KERNEL {
+        if watched == 0 {
+            libc::signal(signal, libc::SIG_DFL);
+            libc::raise(signal);
+        } else if (*info).si_code != libc::SI_KERNEL {
             libc::kill(watched, signal);
         }
         *errno = before;
