@@ -183,7 +183,7 @@ fn serve(client: libc::c_int, timeout: Duration, buffer: &mut [u8]) -> (u64, End
     if ENDING.load(Ordering::SeqCst) {
         end = End::Goodbye;
     }
-    // What it does not take, the kernel would keep for it even after the close: with a lingering of 0 seconds it does not.
+    // What it does not take, the kernel would keep for it even after the close; not with a lingering of 0 seconds.
     if let End::Full = end {
         let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
         if let Err(errno) = set_option(client, libc::SO_LINGER, &at_once) {
@@ -254,13 +254,13 @@ fn end_on_signals() -> Result<(), String> {
     Ok(())
 }
 
-/// The signal handler. A flag alone would not do: the signal may come just before accept or recv begins to wait, and nobody
-/// looks at a flag then. A socket that is shut down stays so: accept (EINVAL), recv (0) and send (EPIPE) return at once, whether
-/// they had begun or not.
+/// The signal handler. A flag alone would not do: the signal may come just before accept or recv begins to wait, and
+/// nobody looks at a flag then. A socket that is shut down stays so: accept (EINVAL), recv (0) and send (EPIPE) return at
+/// once, whether they had begun or not.
 extern "C" fn say_goodbye(_: libc::c_int) {
     ENDING.store(true, Ordering::SeqCst);
-    // SAFETY: shutdown is among the few calls that a handler may make, and takes numbers. That it may fail (nobody may be
-    // connected any more) changes nothing. errno is this thread's own, and is put back for whatever was interrupted.
+    // SAFETY: shutdown is among the few calls that a handler may make, and takes numbers. That it may fail (nobody may
+    // be connected any more) changes nothing. errno is this thread's own, and is put back for what was interrupted.
     unsafe {
         let errno = libc::__errno_location();
         let before = *errno;

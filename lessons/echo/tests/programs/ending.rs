@@ -143,13 +143,18 @@ fn on_a_terminal(command: &mut Command) -> File {
     assert_eq!(unsafe { libc::fcntl(master.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) }, 0);
     command.stdin(slave);
     let control = || {
+        // A shell starts what it runs in the background with Ctrl-C ignored: these tests too, it may be.
+        // SAFETY: the default action replaces whatever was set; no handler of ours is involved.
+        if unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) } == libc::SIG_ERR {
+            return Err(std::io::Error::last_os_error());
+        }
         // SAFETY: both take numbers. Standard input is the terminal by now, and the new group of processes has none yet.
         if unsafe { libc::setsid() } == -1 || unsafe { libc::ioctl(libc::STDIN_FILENO, libc::TIOCSCTTY, 0) } == -1 {
             return Err(std::io::Error::last_os_error());
         }
         Ok(())
     };
-    // SAFETY: between fork and exec it makes two system calls and allocates nothing.
+    // SAFETY: between fork and exec it makes system calls only, and allocates nothing.
     unsafe { command.pre_exec(control) };
     master
 }
