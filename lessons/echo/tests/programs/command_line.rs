@@ -1,12 +1,10 @@
 //! What can be asked of the programs, and what cannot be done.
 
 use std::fs::File;
-use std::io::Read;
-use std::net::TcpListener;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::process::Stdio;
 
-use crate::running::{lesson, run};
+use crate::running::{Lines, Process, lesson, listener, run};
 
 crate::tests! {
     Nothing: help_of_each help_of_the_lesson_names_both bad_arguments nobody_listens port_taken not_an_address_of_ours
@@ -99,8 +97,7 @@ fn nobody_listens() {
 }
 
 fn port_taken() {
-    let holder = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    let port = holder.local_addr().expect("it has an address").port();
+    let (_holder, port) = listener();
     let done = run(lesson(&["server", "--quiet", "--port", &port.to_string()]));
     assert_eq!((done.status.code(), done.stdout.as_str()), (Some(1), ""), "{done:?}");
     for part in [format!("127.0.0.1:{port}: EADDRINUSE"), "take another port".to_string()] {
@@ -129,8 +126,7 @@ fn the_lesson_is_still_there() {
 }
 
 fn trouble_is_traced() {
-    let holder = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    let port = holder.local_addr().expect("it has an address").port();
+    let (_holder, port) = listener();
     let done = run(lesson(&["server", "--port", &port.to_string()]));
     assert_eq!(done.status.code(), Some(1), "{done:?}");
     let bind = done.stderr.lines().find(|line| line.starts_with("  bind(3, "));
@@ -164,18 +160,12 @@ fn refused_on_a_terminal(no_color: bool) -> String {
     if no_color {
         command.env("NO_COLOR", "1");
     }
-    let mut child = command.spawn().expect("the client starts");
+    let mut client = Process::start(&mut command);
     // The command keeps a copy of the terminal: it must go, or the reading below never ends.
     drop(command);
-    let mut said = Vec::new();
-    // At the end a terminal says EIO where a pipe says nothing more.
-    let mut buffer = [0; 4096];
-    let mut terminal = master;
-    while let Ok(count @ 1..) = terminal.read(&mut buffer) {
-        said.extend_from_slice(&buffer[..count]);
-    }
-    assert_eq!(child.wait().expect("the client ends").code(), Some(1));
-    String::from_utf8(said).expect("it is text")
+    let said = Lines::of(master).all();
+    assert_eq!(client.status().code(), Some(1));
+    said
 }
 
 fn colour_on_a_terminal() {

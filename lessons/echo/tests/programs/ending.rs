@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Command;
 
 use crate::malice::fill;
-use crate::running::{Done, Running, Server, lesson, wait_until};
+use crate::running::{Done, Running, Server, accept, lesson, listener, wait_until};
 
 crate::tests! {
     Nothing: signals_end_it_quiet signal_while_it_sends ctrl_c_ends_it_quiet ctrl_c_ends_the_client_quiet restarts_at_once
@@ -49,13 +49,12 @@ fn signal_while_it_sends() {
 
 /// Ctrl-C ends the client where it is, as any program.
 fn ctrl_c_ends_the_client(options: &[&str]) -> Done {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    let port = listener.local_addr().expect("it has an address").port().to_string();
-    let mut command = lesson(&["client", "--port", &port, "Hello"]);
+    let (listener, port) = listener();
+    let mut command = lesson(&["client", "--port", &port.to_string(), "Hello"]);
     command.args(options);
     let mut terminal = on_a_terminal(&mut command);
     let client = Running::start(command);
-    let (mut connection, _) = listener.accept().expect("the client comes");
+    let mut connection = accept(&listener);
     let mut heard = String::new();
     connection.read_to_string(&mut heard).expect("the client says its word");
     assert_eq!(heard, "Hello");

@@ -3,9 +3,10 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::process::Stdio;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
-use crate::running::{Running, Server, lesson, wait_until};
+use crate::running::{PATIENCE, Process, Running, Server, lesson, wait_until};
 
 crate::tests! {
     Nothing: a_gibibyte_through_one_connection a_thousand_connections much_through_the_client
@@ -90,25 +91,25 @@ fn a_thousand_connections() {
 }
 
 /// A hundred million bytes in at one end and out at the other: all buffers together hold less than that, so a client that
-/// did not read while it sends would sleep for ever in send, as the server would. (That one has a timeout, so this ends.)
+/// did not read while it sends would sleep for ever in send, as the server would.
 fn much_through_the_client() {
     let server = Server::start(&["--quiet"]);
     let mut command = lesson(&["client", "--quiet", "--port", &server.port.to_string()]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut client = command.spawn().expect("the client starts");
-    let (mut input, output) = (client.stdin.take().expect("a pipe"), client.stdout.take().expect("a pipe"));
-    let piece = piece();
-    let echoed = thread::scope(|scope| {
-        scope.spawn(|| {
-            for _ in 0..100 {
-                input.write_all(&piece).expect("the client takes it");
-            }
-            drop(input);
-        });
-        check(output, &piece)
+    let mut client = Process::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
+    let (mut input, output) = client.pipes();
+    let piece = Arc::new(piece());
+    let to_say = Arc::clone(&piece);
+    thread::spawn(move || {
+        for _ in 0..100 {
+            input.write_all(&to_say).expect("the client takes it");
+        }
     });
+    let (done, echoed) = mpsc::channel();
+    let to_hear = Arc::clone(&piece);
+    thread::spawn(move || done.send(check(output, &to_hear)));
+    let echoed = echoed.recv_timeout(PATIENCE).expect("the client prints it all in time, and nothing else");
     assert_eq!(echoed, 100 * piece.len() as u64);
-    assert!(client.wait().expect("the client ends").success());
+    assert!(client.status().success());
     server.ends();
 }
 

@@ -1,11 +1,11 @@
 //! Who speaks with whom: the chapter's programs, the deck's in Python, and others.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener};
+use std::net::Shutdown;
 use std::process::Command;
 use std::thread;
 
-use crate::running::{PATIENCE, Server, lesson, python, run};
+use crate::running::{Server, accept, lesson, listener, python, run};
 
 crate::tests! {
     Nothing: rust_server_rust_client std_client_speaks_with_the_server client_speaks_with_a_std_server
@@ -130,11 +130,9 @@ fn std_client_speaks_with_the_server() {
 
 /// This one first listens to everything, and then says it all at once.
 fn client_speaks_with_a_std_server() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    let port = listener.local_addr().expect("it has an address").port();
+    let (listener, port) = listener();
     let server = thread::spawn(move || {
-        let (mut client, _) = listener.accept().expect("the client comes");
-        client.set_read_timeout(Some(PATIENCE)).expect("a time can be set");
+        let mut client = accept(&listener);
         let mut all = Vec::new();
         client.read_to_end(&mut all).expect("the client says that it is done");
         client.write_all(&all).expect("the client takes it");
@@ -144,13 +142,11 @@ fn client_speaks_with_a_std_server() {
 }
 
 fn client_gets_more_than_it_said() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    let port = listener.local_addr().expect("it has an address").port();
+    let (listener, port) = listener();
     let server = thread::spawn(move || {
-        let (mut client, _) = listener.accept().expect("the client comes");
+        let mut client = accept(&listener);
         client.write_all(b"Good day!\n").expect("the client takes it");
         client.shutdown(Shutdown::Write).expect("this can be said");
-        client.set_read_timeout(Some(PATIENCE)).expect("a time can be set");
         let mut all = Vec::new();
         client.read_to_end(&mut all).expect("the client says that it is done");
     });

@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,24 +38,17 @@ pub struct Done {
     pub stderr: String,
 }
 
-/// A program that runs. It is killed when this is dropped.
-pub struct Running {
+/// A process of our own. It is killed when this is dropped.
+pub struct Process {
     child: Child,
     name: String,
-    /// What it says on standard output.
-    pub says: Lines,
-    /// What it says on standard error.
-    pub complains: Lines,
 }
 
-impl Running {
-    pub fn start(mut command: Command) -> Running {
+impl Process {
+    pub fn start(command: &mut Command) -> Process {
         let name = format!("{command:?}");
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
-        let says = Lines::of(child.stdout.take().expect("standard output is a pipe"));
-        let complains = Lines::of(child.stderr.take().expect("standard error is a pipe"));
-        Running { child, name, says, complains }
+        let child = command.spawn().unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
+        Process { child, name }
     }
 
     pub fn pid(&self) -> libc::pid_t {
@@ -67,22 +60,61 @@ impl Running {
         assert_eq!(unsafe { libc::kill(self.pid(), signal) }, 0, "{} can be sent a signal", self.name);
     }
 
-    /// Waits for its end.
-    pub fn done(mut self) -> Done {
-        let mut status = None;
-        wait_until(&format!("the end of {}", self.name), || {
-            status = self.child.try_wait().expect("a child can be waited for");
-            status.is_some()
-        });
-        Done { status: status.expect("it has ended"), stdout: self.says.all(), stderr: self.complains.all() }
+    /// How it ended, once it has.
+    pub fn status(&mut self) -> ExitStatus {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
+                return status;
+            }
+            assert!(Instant::now() < end, "waited {PATIENCE:?} for the end of {}", self.name);
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Its standard input and output, where they are pipes.
+    pub fn pipes(&mut self) -> (ChildStdin, ChildStdout) {
+        let Child { stdin, stdout, .. } = &mut self.child;
+        (stdin.take().expect("standard input is a pipe"), stdout.take().expect("standard output is a pipe"))
     }
 }
 
-impl Drop for Running {
+impl Drop for Process {
     fn drop(&mut self) {
         // After its end both say so, and there is nothing to do.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A program that runs.
+pub struct Running {
+    process: Process,
+    /// What it says on standard output.
+    pub says: Lines,
+    /// What it says on standard error.
+    pub complains: Lines,
+}
+
+impl Running {
+    pub fn start(mut command: Command) -> Running {
+        let mut process = Process::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+        let says = Lines::of(process.child.stdout.take().expect("standard output is a pipe"));
+        let complains = Lines::of(process.child.stderr.take().expect("standard error is a pipe"));
+        Running { process, says, complains }
+    }
+
+    pub fn pid(&self) -> libc::pid_t {
+        self.process.pid()
+    }
+
+    pub fn signal(&self, signal: libc::c_int) {
+        self.process.signal(signal);
+    }
+
+    /// Waits for its end.
+    pub fn done(mut self) -> Done {
+        Done { status: self.process.status(), stdout: self.says.all(), stderr: self.complains.all() }
     }
 }
 
@@ -172,6 +204,27 @@ impl Server {
     }
 }
 
+/// A listener at a port of the kernel's choosing, and the port.
+pub fn listener() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let port = listener.local_addr().expect("it has an address").port();
+    (listener, port)
+}
+
+/// The listener's next client, once it is there.
+pub fn accept(listener: &TcpListener) -> TcpStream {
+    listener.set_nonblocking(true).expect("it can be set");
+    let mut client = None;
+    wait_until("a client", || {
+        client = listener.accept().ok();
+        client.is_some()
+    });
+    let (client, _) = client.expect("there is one");
+    client.set_read_timeout(Some(PATIENCE)).expect("a time can be set");
+    client.set_write_timeout(Some(PATIENCE)).expect("a time can be set");
+    client
+}
+
 /// Closes a connection by tearing it: the peer gets a reset, and no end of file.
 pub fn reset(client: TcpStream) {
     let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
@@ -192,12 +245,13 @@ struct Text {
 }
 
 impl Lines {
-    fn of(stream: impl Read + Send + 'static) -> Lines {
+    pub fn of(stream: impl Read + Send + 'static) -> Lines {
         let lines = Lines(Arc::default());
         let to = lines.clone();
         thread::spawn(move || {
             let mut stream = BufReader::new(stream);
             let mut line = Vec::new();
+            // At the end a pipe says 0, and a terminal EIO.
             while let Ok(1..) = stream.read_until(b'\n', &mut line) {
                 let text = String::from_utf8_lossy(&line).into_owned();
                 line.clear();
