@@ -75,7 +75,7 @@ fn connect(host: &str, port: u16) -> Result<(libc::c_int, Address), String> {
     }
     let told: Vec<String> = refusals.iter().map(|(address, errno)| format!("{address}: {errno}")).collect();
     let mut why = format!("cannot connect to {}", told.join(", nor to "));
-    if refusals.iter().all(|(_, errno)| *errno == Errno::ECONNREFUSED) {
+    if refusals.iter().any(|(_, errno)| *errno == Errno::ECONNREFUSED) {
         why += &format!(
             ". Nobody listens there. Start the server first, in another terminal: \
              cargo run -p lesson-echo -- server --port {port}"
@@ -138,8 +138,8 @@ fn finish_sending(server: libc::c_int) -> Result<(), Errno> {
     Ok(())
 }
 
-/// A long message, or standard input: reads *while* it sends. A client that first sends everything sleeps for ever in send,
-/// as the server does in its own, once the buffers there and back are full.
+/// A long message, or standard input: reads *while* it sends. A client that first sends everything sleeps for ever in
+/// send, as the server does in its own, once the buffers there and back are full.
 fn converse(server: libc::c_int, mut unsent: Vec<u8>, mut listens: bool, count: &mut Count) -> Result<(), Trouble> {
     if listens && std::io::stdin().is_terminal() {
         eprintln!("Type what to say; Ctrl-D at the beginning of a line ends it.");

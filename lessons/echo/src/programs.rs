@@ -36,15 +36,16 @@ An echo server: it sends back whatever a client says, to one client after anothe
 
 Options:
   -p, --port PORT        the port to listen at (50000 if none is named; 0: one of the kernel's choosing)
-      --host HOST        the address, IPv4 or IPv6, or name to listen at. If none is named it is 127.0.0.1, where only
-                         this machine can come. With 0.0.0.0 or :: everybody in reach can.
-      --timeout SECONDS  how long a client may say nothing, or take nothing of its echo, before it is sent away
-                         (30 if nothing is said, fractions are fine; 0: for ever). Meanwhile all others wait.
+      --host HOST        the address (IPv4 or IPv6) or name to listen at. If none is named it is 127.0.0.1,
+                         where only this machine can come. At 0.0.0.0 or :: everybody in reach can.
+      --timeout SECONDS  how long a client may say nothing, or take nothing of its echo, before it is sent
+                         away (30 if no time is named, fractions are fine; 0: for ever). All others wait.
   -q, --quiet            do not show the system calls
   -h, --help             print this
 
-It says who came and who went on standard output; the system calls go to standard error, as strace prints them, in colour
-on a terminal unless NO_COLOR is set. Ctrl-C or SIGTERM ends it; whom it serves just then is sent away.
+It says on standard output who came and who went. The system calls go to standard error, as strace prints
+them, in colour on a terminal unless NO_COLOR is set.
+Ctrl-C or SIGTERM ends it; whom it serves just then is sent away.
 The exit status is 0 after that, 1 if it could not listen, 2 if the command line makes no sense.
 ";
 
@@ -54,17 +55,17 @@ The client of an echo server, this one or any other over TCP: it says something,
   cargo run -p lesson-echo -- client --port 50000 \"Hello World\"
   cargo run -p lesson-echo -- client --port 50000 < FILE
 
-Several words are one message, with a space between two. Without any, it says what comes in on standard input, until that
-ends (Ctrl-D on a terminal), and prints the echo as it comes.
+Several words are one message, with a space between two. Without any, it says what comes in on standard input,
+until that ends (Ctrl-D on a terminal), and prints the echo as it comes.
 
 Options:
   -p, --port PORT   the server's port (50000 if none is named)
-      --host HOST   the server's address, IPv4 or IPv6, or name (127.0.0.1 if none is named)
+      --host HOST   the server's address (IPv4 or IPv6) or name (127.0.0.1 if none is named)
   -q, --quiet       do not show the system calls
   -h, --help        print this
 
-Only the echo goes to standard output; the system calls go to standard error, as strace prints them, in colour on a
-terminal unless NO_COLOR is set.
+Only the echo goes to standard output. The system calls go to standard error, as strace prints them, in colour
+on a terminal unless NO_COLOR is set.
 The exit status is 0 if everything came back, 1 if not, 2 if the command line makes no sense.
 ";
 

@@ -22,9 +22,9 @@ pub struct Settings {
 }
 
 pub fn run(settings: &Settings) -> Result<(), String> {
-    end_on_signals()?;
     let (listener, address) = open(&settings.host, settings.port)?;
     LISTENER.store(listener, Ordering::SeqCst);
+    end_on_signals()?;
     say(format_args!("listening at {address}; Ctrl-C ends it"));
 
     let served = serve_all(listener, settings.timeout);
@@ -38,7 +38,9 @@ pub fn run(settings: &Settings) -> Result<(), String> {
 
 /// A socket that listens, and its address.
 fn open(host: &str, port: u16) -> Result<(libc::c_int, Address), String> {
-    let wanted = lookup(host, port)?[0];
+    let Some(wanted) = lookup(host, port)?.into_iter().next() else {
+        return Err(format!("{host} has no address"));
+    };
     let family = libc::c_int::from(wanted.storage.ss_family);
     // SAFETY: socket takes three numbers and no pointer.
     let listener = unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
@@ -181,7 +183,7 @@ fn serve(client: libc::c_int, timeout: Duration, buffer: &mut [u8]) -> (u64, End
     if ENDING.load(Ordering::SeqCst) {
         end = End::Goodbye;
     }
-    // What it does not take, the kernel would keep for it even after the close: with a lingering of 0 seconds it does not.
+    // What it does not take, the kernel would keep for it even after the close; not with a lingering of 0 seconds.
     if let End::Full = end {
         let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
         if let Err(errno) = set_option(client, libc::SO_LINGER, &at_once) {
@@ -252,13 +254,13 @@ fn end_on_signals() -> Result<(), String> {
     Ok(())
 }
 
-/// The signal handler. A flag alone would not do: the signal may come just before accept or recv begins to wait, and nobody
-/// looks at a flag then. A socket that is shut down stays so: accept (EINVAL), recv (0) and send (EPIPE) return at once, whether
-/// they had begun or not.
+/// The signal handler. A flag alone would not do: the signal may come just before accept or recv begins to wait, and
+/// nobody looks at a flag then. A socket that is shut down stays so: accept (EINVAL), recv (0) and send (EPIPE) return at
+/// once, whether they had begun or not.
 extern "C" fn say_goodbye(_: libc::c_int) {
     ENDING.store(true, Ordering::SeqCst);
-    // SAFETY: shutdown is among the few calls that a handler may make, and takes numbers. That it may fail (nobody may be
-    // connected any more) changes nothing. errno is this thread's own, and is put back for whatever was interrupted.
+    // SAFETY: shutdown is among the few calls that a handler may make, and takes numbers. That it may fail (nobody may
+    // be connected any more) changes nothing. errno is this thread's own, and is put back for what was interrupted.
     unsafe {
         let errno = libc::__errno_location();
         let before = *errno;

@@ -100,8 +100,8 @@ pub fn receive(fd: libc::c_int, buffer: &mut [u8]) -> Result<usize, Errno> {
     }
 }
 
-/// Hands bytes over to the kernel: how many it took, which may be fewer. MSG_NOSIGNAL is always among the flags: a peer that
-/// has gone is an error then (EPIPE), and no signal that ends the program (SIGPIPE).
+/// Hands bytes over to the kernel: how many it took, which may be fewer. MSG_NOSIGNAL is always among the flags: a peer
+/// that has gone is an error then (EPIPE), and no signal that ends the program (SIGPIPE).
 pub fn send(fd: libc::c_int, bytes: &[u8], flags: libc::c_int) -> Result<usize, Errno> {
     loop {
         // SAFETY: send reads at most `bytes.len()` bytes, and there are as many.

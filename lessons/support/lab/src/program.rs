@@ -11,10 +11,11 @@ use nix::sys::signal::Signal;
 use observer::{Ending, Event, Limits, Observer};
 
 use crate::player::MYSELF;
-use crate::show;
+use crate::{child, show};
 
 /// A program of a lesson's own, beside its experiments: it runs as long as it likes, with the terminal's own input and
-/// output, and is given its own command line.
+/// output, and is given its own command line. As for an experiment, SIGPIPE is at its default, and no descriptor above the
+/// standard three is open.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
     /// The word by which it is asked for, the first of the command line: such as `server`.
@@ -27,8 +28,12 @@ pub struct Program {
     pub run: fn(Vec<OsString>) -> ExitCode,
 }
 
-/// Runs a program as any other language would run it: Rust starts every program with SIGPIPE ignored.
+/// Runs a program from the same state as an experiment.
 pub(crate) fn run(program: &Program, words: Vec<OsString>) -> ExitCode {
+    if let Err(error) = child::close_what_was_left_open() {
+        return complain(format_args!("cannot close what was left open: {error}"));
+    }
+    // Rust starts every program with SIGPIPE ignored, and no other language does.
     // SAFETY: the default action replaces an ignored one; no handler of ours is involved.
     if unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) } == libc::SIG_ERR {
         return complain(format_args!("signal(SIGPIPE, SIG_DFL) failed: {}", io::Error::last_os_error()));
@@ -103,15 +108,19 @@ fn follow(ending: &Ending) -> ExitCode {
 /// The program that is being watched; 0 while there is none.
 static WATCHED: AtomicI32 = AtomicI32::new(0);
 
-/// Passes a signal on to the program, unless the terminal has sent it: that sends it to all of its foreground group.
+/// Passes a signal on to the program, unless the terminal has sent it: that sends it to all of its foreground group. While
+/// there is no program yet it does what it does by default.
 extern "C" fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
     let watched = WATCHED.load(Ordering::Relaxed);
-    // SAFETY: the kernel gives a valid siginfo_t to a handler with SA_SIGINFO. kill is async-signal-safe and takes two
-    // numbers; errno is this thread's own, and is put back for whatever was interrupted.
+    // SAFETY: the kernel gives a valid siginfo_t to a handler with SA_SIGINFO. signal, raise and kill are async-signal-safe
+    // and take numbers; errno is this thread's own, and is put back for whatever was interrupted.
     unsafe {
         let errno = libc::__errno_location();
         let before = *errno;
-        if watched != 0 && (*info).si_code != libc::SI_KERNEL {
+        if watched == 0 {
+            libc::signal(signal, libc::SIG_DFL);
+            libc::raise(signal);
+        } else if (*info).si_code != libc::SI_KERNEL {
             libc::kill(watched, signal);
         }
         *errno = before;
