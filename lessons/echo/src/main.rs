@@ -106,9 +106,7 @@ static LESSON: Lesson = Lesson {
             outcomes: &[Expected::anywhere(&[
                 calls("recvfrom", "65536"),
                 calls("sendto", "? ?"),
-                prints(
-                    "Both are asleep. The client has bytes to read, the server has bytes to read, and neither reads.\n",
-                ),
+                prints("Both are asleep. Each end has bytes to read, and bytes that the other end does not take.\n"),
             ])],
             play: deadlock,
         },
@@ -422,7 +420,8 @@ fn half_close() -> Result<(), Stop> {
     let (server, address) = listening()?;
     let client = connected(address)?;
     let connection = accepted(server)?;
-    when_in_states("connected:", address, "01 01")?;
+    let both = (own_address(client)?, address);
+    when_in_states("connected:", both, "01 01")?;
 
     let mut buffer = [0_u8; 64];
     // SAFETY: the pointer is to four bytes, which send only reads.
@@ -433,7 +432,7 @@ fn half_close() -> Result<(), Stop> {
     if unsafe { libc::shutdown(client, libc::SHUT_WR) } == -1 {
         return Err(Stop::failed("shutdown"));
     }
-    when_in_states("the client has shut:", address, "05 08")?;
+    when_in_states("the client has shut:", both, "05 08")?;
 
     for _ in ["ping", "the end"] {
         // SAFETY: `buffer` has room for as many bytes as we say, and is ours to be written to.
@@ -445,7 +444,7 @@ fn half_close() -> Result<(), Stop> {
     if unsafe { libc::send(connection, buffer.as_ptr().cast(), 4, libc::MSG_NOSIGNAL) } == -1 {
         return Err(Stop::failed("send"));
     }
-    when_in_states("the server has echoed:", address, "05 08")?;
+    when_in_states("the server has echoed:", both, "05 08")?;
 
     // SAFETY: `connection` is ours, and is not used after this line.
     if unsafe { libc::close(connection) } == -1 {
@@ -457,7 +456,7 @@ fn half_close() -> Result<(), Stop> {
             return Err(Stop::failed("recv"));
         }
     }
-    when_in_states("the server has closed:", address, "06")?;
+    when_in_states("the server has closed:", both, "06")?;
     // SAFETY: `client` is ours, and is not used after this line.
     if unsafe { libc::close(client) } == -1 {
         return Err(Stop::failed("close"));
@@ -465,12 +464,27 @@ fn half_close() -> Result<(), Stop> {
     Ok(())
 }
 
-/// Waits until the client's end and the server's end of the connection at this server are in these states, as
-/// /proc/net/tcp has them, and says so. The kernel is nearly always there before we look.
-fn when_in_states(when: &str, server: libc::sockaddr_in, wanted: &str) -> Result<(), Stop> {
+/// The socket's own address. (The question is kept out of the trace.)
+fn own_address(fd: libc::c_int) -> Result<libc::sockaddr_in, Stop> {
+    let (mut address, mut length) = (loopback(0), LENGTH);
+    lab::stop_watching();
+    // SAFETY: `address` has room for `length` bytes, and both are ours to be written to.
+    if unsafe { libc::getsockname(fd, (&raw mut address).cast(), &raw mut length) } == -1 {
+        return Err(Stop::failed("getsockname"));
+    }
+    lab::watch_again();
+    Ok(address)
+}
+
+/// The addresses of a client and of its server: only one connection has both.
+type Both = (libc::sockaddr_in, libc::sockaddr_in);
+
+/// Waits until the client's end and the server's end of this connection are in these states, as /proc/net/tcp has them, and
+/// says so. The kernel is nearly always there before we look.
+fn when_in_states(when: &str, both: Both, wanted: &str) -> Result<(), Stop> {
     let deadline = Instant::now() + Duration::from_secs(5);
     loop {
-        let ends = ends(server)?;
+        let ends = ends(both)?;
         let states: Vec<&str> = ends.iter().map(|end| end.state.as_str()).collect();
         if states.join(" ") == wanted {
             let names: Vec<String> =
@@ -491,29 +505,35 @@ fn when_in_states(when: &str, server: libc::sockaddr_in, wanted: &str) -> Result
 struct EndSeen {
     whose: &'static str,
     state: String,
+    /// Whether it has bytes that it could not hand to the other end.
+    has_unsent: bool,
     /// Whether it has bytes that its program has not read.
     has_unread: bool,
 }
 
-/// The ends of the connection at this server: the client's, then the server's. One that is gone is not listed.
-fn ends(server: libc::sockaddr_in) -> Result<Vec<EndSeen>, Stop> {
+/// The ends of this connection: the client's, then the server's. One that is gone is not listed.
+fn ends((client, server): Both) -> Result<Vec<EndSeen>, Stop> {
     let table = fs::read_to_string("/proc/self/net/tcp")
         .map_err(|error| Stop::unexpected(format!("/proc/self/net/tcp cannot be read: {error}")))?;
-    // Such as 0100007F:9105, the address as one hexadecimal number in the machine's own byte order.
-    let address = format!("{:08X}:{:04X}", server.sin_addr.s_addr, u16::from_be(server.sin_port));
     let mut ends = Vec::new();
-    for (whose, column) in [("client", 2), ("server", 1)] {
+    for (whose, own, other) in [("client", client, server), ("server", server, client)] {
         for line in table.lines() {
             // Such as `1: 0100007F:9105 0100007F:B2C4 01 00000000:00000000 …`: local, remote, state, unsent:unread.
             let words: Vec<&str> = line.split_whitespace().collect();
-            let [_, _, _, state, queues, ..] = words.as_slice() else { continue };
-            if words[column] == address && *state != "0A" {
-                let has_unread = queues.split(':').nth(1).is_some_and(|unread| unread != "00000000");
-                ends.push(EndSeen { whose, state: state.to_string(), has_unread });
+            let [_, local, remote, state, queues, ..] = words.as_slice() else { continue };
+            if *local == in_table(own) && *remote == in_table(other) {
+                let mut is_filled = queues.split(':').map(|bytes| bytes != "00000000");
+                let (has_unsent, has_unread) = (is_filled.next().unwrap_or(false), is_filled.next().unwrap_or(false));
+                ends.push(EndSeen { whose, state: state.to_string(), has_unsent, has_unread });
             }
         }
     }
     Ok(ends)
+}
+
+/// An address as /proc/net/tcp writes it, such as 0100007F:9105: one hexadecimal number in the machine's own byte order.
+fn in_table(address: libc::sockaddr_in) -> String {
+    format!("{:08X}:{:04X}", address.sin_addr.s_addr, u16::from_be(address.sin_port))
 }
 
 /// The names of TCP's states that this chapter meets.
@@ -529,6 +549,7 @@ fn name_of_state(state: &str) -> &str {
 
 fn deadlock() -> Result<(), Stop> {
     let (client, connection, address) = pair_with_small_buffers()?;
+    let both = (own_address(client)?, address);
 
     // SAFETY: this process has one thread, so the child may go on as it likes.
     let server_process = unsafe { libc::fork() };
@@ -561,11 +582,11 @@ fn deadlock() -> Result<(), Stop> {
         unsafe { libc::_exit(1) };
     }
 
-    wait_until("both ends have bytes to read, and both processes sleep", || {
-        let both_have = ends(address)?.iter().filter(|end| end.has_unread).count() == 2;
-        Ok(both_have && sleeps(server_process)? && sleeps(client_process)?)
+    wait_until("both ends are full, and both processes sleep", || {
+        let both_full = ends(both)?.iter().filter(|end| end.has_unread && end.has_unsent).count() == 2;
+        Ok(both_full && sleeps(server_process)? && sleeps(client_process)?)
     })?;
-    println!("Both are asleep. The client has bytes to read, the server has bytes to read, and neither reads.");
+    println!("Both are asleep. Each end has bytes to read, and bytes that the other end does not take.");
     end(server_process)?;
     end(client_process)
 }
