@@ -3,15 +3,16 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc;
+use std::thread;
 
-use observer::{Address, Ending, Injection, Observer};
+use observer::{Address, Call, Effect, Ending, Injection, Observer, Occurrence};
 
-use crate::running::{LESSON, PATIENCE, Server, reset, wait_until};
+use crate::running::{LESSON, PATIENCE, Server, accept, listener, reset, wait_until};
 
 crate::tests! {
     Nothing: resets_in_the_middle resets_while_the_server_sends resets_before_it_is_accepted never_reads says_nothing
         comes_and_goes half_closes_and_reads_slowly no_descriptor_left stopped_and_continued;
-    Tracing: never_reads_and_is_reset lost_in_the_queue;
+    Tracing: never_reads_and_is_reset lost_in_the_queue short_sends;
 }
 
 /// What the client does; what the server then says of it, in part; and that the next client is served, with nothing leaked.
@@ -161,7 +162,7 @@ fn half_closes_and_reads_slowly() {
         let mut echo = Vec::new();
         let mut piece = [0; 4096];
         loop {
-            std::thread::yield_now();
+            thread::yield_now();
             match client.read(&mut piece).expect("the echo comes") {
                 0 => break,
                 count => echo.extend_from_slice(&piece[..count]),
@@ -234,53 +235,73 @@ fn stopped_and_continued() {
 
 /// On Linux accept finds even those who have gone again, so ECONNABORTED must be made; and a machine without descriptors, too.
 fn lost_in_the_queue() {
-    let observer = ["server", "--quiet", "--port", "0"].into_iter().fold(Observer::new(LESSON), Observer::arg);
-    let observer = observer
-        .capture()
-        .deadline(PATIENCE)
-        .inject(Injection::fail(&["accept4"], 1, libc::ECONNABORTED))
-        .inject(Injection::fail(&["accept4"], 2, libc::ENFILE));
+    let injections =
+        [Injection::fail(&["accept4"], 1, libc::ECONNABORTED), Injection::fail(&["accept4"], 2, libc::ENFILE)];
+    let (calls, said) = one_visit(&injections);
+    let accepted = calls.iter().filter(|call| call.name == "accept4").map(|call| call.errno().unwrap_or("ok"));
+    assert_eq!(accepted.take(3).collect::<Vec<_>>(), ["ECONNABORTED", "ENFILE", "ok"]);
+    assert!(said.contains("ENFILE"), "{said}");
+}
+
+/// When send takes all that it is given, and when it does not, the kernel decides: here it never takes more than 7 bytes.
+fn short_sends() {
+    let injection = Injection::new(&["sendto"], Occurrence::Every, Effect::Shorten(7));
+    let (calls, _) = one_visit(std::slice::from_ref(&injection));
+    let sent = calls.iter().filter(|call| call.name == "sendto").map(|call| call.outcome.value);
+    assert_eq!(sent.collect::<Vec<_>>(), [Some(7), Some(7), Some(7), Some(5)]);
+
+    // The client at the other end of the same.
+    let (listener, port) = listener();
+    let server = thread::spawn(move || {
+        let mut client = accept(&listener);
+        let mut all = Vec::new();
+        client.read_to_end(&mut all).expect("the client says that it is done");
+        client.write_all(&all).expect("the client takes it");
+    });
+    let words = ["client", "--quiet", "--port", &port.to_string(), VISIT];
+    let client = words.into_iter().fold(Observer::new(LESSON), Observer::arg).capture().deadline(PATIENCE);
+    let done = client.inject(injection).run().expect("the client could be observed");
+    assert_eq!(done.trace.ending, Ending::Exited { status: 0 });
+    assert_eq!(String::from_utf8_lossy(&done.stdout), format!("{VISIT}\n"));
+    server.join().expect("the server was content");
+}
+
+/// What a client says on its visit: 26 bytes.
+const VISIT: &str = "abcdefghijklmnopqrstuvwxyz";
+
+/// One visit to a server with whose calls something is done: its calls, and what it said.
+fn one_visit(injections: &[Injection]) -> (Vec<Call>, String) {
+    let server = ["server", "--quiet", "--port", "0"].into_iter().fold(Observer::new(LESSON), Observer::arg);
+    let server = injections.iter().cloned().fold(server.capture().deadline(PATIENCE), Observer::inject);
     let (events, seen) = mpsc::channel();
-    let watcher = std::thread::spawn(move || observer.run_with(move |event| drop(events.send(event))));
-    let address = loop {
-        let event = seen.recv_timeout(PATIENCE).expect("the server listens");
-        match event.call() {
-            Some(call) if call.name == "getsockname" => {
-                break call.address().cloned().map(|address| (event.pid, address));
+    let watcher = thread::spawn(move || server.run_with(move |event| drop(events.send(event))));
+    let mut calls = Vec::new();
+    let mut until = |name: &str| loop {
+        let event = seen.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("waited for {name}: {error}"));
+        if let Some(call) = event.call() {
+            calls.push(call.clone());
+            if call.name == name {
+                return (event.pid, call.clone());
             }
-            _ => {}
         }
     };
-    let Some((pid, Address::Inet { port, .. })) = address else { panic!("an address, and not {address:?}") };
 
-    let mut client = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
+    let (pid, call) = until("getsockname");
+    let Some(Address::Inet { port, .. }) = call.address() else { panic!("no port in {call}") };
+    let mut client = TcpStream::connect(("127.0.0.1", *port)).expect("the server listens");
     client.set_read_timeout(Some(PATIENCE)).expect("a time can be set");
-    client.write_all(b"Hello").expect("the server takes it");
+    client.write_all(VISIT.as_bytes()).expect("the server takes it");
     client.shutdown(Shutdown::Write).expect("this can be said");
     let mut echo = String::new();
     client.read_to_string(&mut echo).expect("the echo comes");
-    assert_eq!(echo, "Hello");
+    assert_eq!(echo, VISIT);
 
-    let accepted: Vec<String> = loop_until_close(&seen);
-    assert_eq!(accepted, ["ECONNABORTED", "ENFILE", "ok"], "of the calls of accept4");
+    until("close");
     // SAFETY: kill takes two numbers; the server has not ended, for nothing has asked it to.
     assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
     let done = watcher.join().expect("no panic").expect("the server could be observed");
     assert_eq!(done.trace.ending, Ending::Exited { status: 0 });
-    let said = String::from_utf8_lossy(&done.stdout);
-    assert!(said.contains("ENFILE") && said.ends_with("goodbye: 1 served, 5 bytes echoed\n"), "{said}");
-}
-
-/// How the calls of accept4 ended until the first connection was closed.
-fn loop_until_close(seen: &mpsc::Receiver<observer::Event>) -> Vec<String> {
-    let mut accepted = Vec::new();
-    loop {
-        let event = seen.recv_timeout(PATIENCE).expect("the server goes on");
-        let Some(call) = event.call() else { continue };
-        match call.name.as_ref() {
-            "accept4" => accepted.push(call.errno().unwrap_or("ok").to_string()),
-            "close" => return accepted,
-            _ => {}
-        }
-    }
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(said.ends_with("goodbye: 1 served, 26 bytes echoed\n"), "{said}");
+    (calls, said)
 }

@@ -9,7 +9,8 @@ use lab::{Expected, Experiment, Lack, Lesson, Program, Stop, calls, cannot, kill
 pub static PROGRAMS: &[Program] =
     &[Program { name: "talker", words: "one two", shows: "a program that says what it is given", run: talker }];
 
-/// Says its words, a line for each, and ends with status 3. After the word `wait` it waits for ever in a recv.
+/// Says its words, a line for each, and ends with status 3. After the word `wait` it waits in a recv; if a test has
+/// forgotten it, not for ever.
 fn talker(mut words: Vec<OsString>) -> ExitCode {
     if words.first().is_none_or(|word| word != "--quiet") {
         return lab::watched(|| talker_alone(&words));
@@ -28,8 +29,11 @@ fn talker_alone(words: &[OsString]) -> ExitCode {
         println!("{}", word.to_string_lossy());
         if word == "wait" {
             let mut byte = 0_u8;
-            // SAFETY: there is room for one byte. Nobody sends one: it waits until a signal comes.
-            unsafe { libc::recv(pair[0], (&raw mut byte).cast(), 1, 0) };
+            // SAFETY: alarm takes a number; there is room for one byte. Nobody sends one: it waits until a signal comes.
+            unsafe {
+                libc::alarm(60);
+                libc::recv(pair[0], (&raw mut byte).cast(), 1, 0);
+            }
         }
     }
     ExitCode::from(3)
