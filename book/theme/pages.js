@@ -39,7 +39,7 @@
   window.addEventListener("keydown", (event) => {
     if (shortcuts() || !keys.has(event.key) || event.ctrlKey || event.altKey || event.metaKey) return;
     const target = event.composedPath()[0];
-    if (target instanceof Element && target.closest("input, select, textarea")) return;
+    if (target instanceof Element && target.closest("input, select, textarea, .player")) return;
     event.stopImmediatePropagation();
   }, true);
   const announced = [...document.querySelectorAll("[aria-keyshortcuts]")]

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use lab::{Expected, Experiment, Lack, Lesson, Stop, calls, cannot, prints};
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, accept4, bind, connect, getsockname, listen, setsockopt,
-    socket, sockopt,
+    AddressFamily, Backlog, MsgFlags, SockFlag, SockType, SockaddrIn, accept4, bind, connect, getsockname, listen,
+    recv, setsockopt, socket, sockopt,
 };
 use nix::unistd::close;
 
@@ -727,7 +727,13 @@ fn restart(old_server: OldServer, old_flag: bool, new_flag: bool) -> Result<&'st
         OldServer::LeftAConnection => &[old],
         OldServer::StillListens => &[],
     };
-    closed.iter().try_for_each(|&fd| close(fd))?;
+    for &fd in closed {
+        close(fd)?;
+        if fd == client && matches!(old_server, OldServer::ClientClosedFirst) {
+            // Wait until the server's side has heard of it: if it closed before that, both would have closed first.
+            recv(connection, &mut [0], MsgFlags::empty())?;
+        }
+    }
     if let OldServer::ClientClosedFirst = old_server {
         wait_until(loopback(address.port()), &[])?;
     }

@@ -88,10 +88,15 @@ impl<In: Serialize, Out: DeserializeOwned> Setting<'_, In, Out> {
         self
     }
 
-    /// How long the function has to return ([`DEADLINE`] unless told).
+    /// How long the function has to return ([`DEADLINE`] unless told). One that has hung in another run of its exercise
+    /// has three seconds at most.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.deadline = if self.has_hung() { deadline.min(IMPATIENT) } else { deadline };
         self
+    }
+
+    fn has_hung(&self) -> bool {
+        self.ledger.has_hung.load(Ordering::Relaxed)
     }
 
     /// How many descriptors the child may have open, its standard three included (256 unless told).

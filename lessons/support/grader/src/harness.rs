@@ -1,6 +1,7 @@
 //! The test programs' main functions: `cargo test` and cargo-nextest see ordinary tests, one for each check.
 
 use std::io::IsTerminal;
+use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,7 +31,8 @@ pub fn grade<P: Send + Sync + 'static>(suite: Suite<P>) -> ExitCode {
         eprintln!("exercises.toml describes checks that nobody makes: {}", unchecked.join(", "));
         return ExitCode::from(2);
     }
-    let args = Arguments::from_args();
+    // If it is a function that hangs, it hangs in most of its exercise's checks.
+    let args = arguments(suite.exercises().map(|exercise| exercise.checks.len()).max().unwrap_or(0));
     let colour = colour(&args);
     let suite = Arc::new(suite);
     let mut trials = Vec::new();
@@ -42,6 +44,17 @@ pub fn grade<P: Send + Sync + 'static>(suite: Suite<P>) -> ExitCode {
         }
     }
     finish(libtest_mimic::run(&args, trials))
+}
+
+/// The command line. Unless it says how many tests run at once (`--test-threads`), it is a few for each processor, since
+/// a check waits now and then, and one more for each of those that wait all the time. (More would cost: each run begins
+/// with a fork, and that holds the other threads up.)
+pub(crate) fn arguments(waiting: usize) -> Arguments {
+    const FOR_EACH_PROCESSOR: usize = 2;
+    let mut args = Arguments::from_args();
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    args.test_threads.get_or_insert(processors * FOR_EACH_PROCESSOR + waiting);
+    args
 }
 
 fn told<P>(suite: &Suite<P>, id: &str, check: &str, colour: bool) -> Result<(), Failed> {

@@ -4,9 +4,9 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 
-use crate::harness::{colour, finish, names_of, stage_door, tell};
+use crate::harness::{arguments, colour, finish, names_of, stage_door, tell};
 use crate::suite::Suite;
 use crate::verdict::Verdict;
 
@@ -61,7 +61,7 @@ where
     };
     let (reference, stubs) = (Arc::new(reference), Arc::new(stubs));
 
-    let args = Arguments::from_args();
+    let args = arguments(wrong.iter().filter(|wrong| hangs(wrong)).count());
     let colour = colour(&args);
     let mut trials = sheet_trials(&reference, wrong);
     for exercise in reference.exercises() {
@@ -74,8 +74,7 @@ where
         let name = name_of(wrong);
         if let Some(suite) = suite_named(&name) {
             // Those that hang first: the others are done while they wait.
-            let hangs = wrong.rejected_by == "finishes_in_time" || wrong.also.contains(&"finishes_in_time");
-            let at = if hangs { 0 } else { trials.len() };
+            let at = if hangs(wrong) { 0 } else { trials.len() };
             trials.insert(at, Trial::test(name, move || is_turned_away(&suite, wrong, colour)));
         }
     }
@@ -89,12 +88,28 @@ fn name_of<P>(wrong: &Wrong<P>) -> String {
     format!("wrong/{}/{}", wrong.exercise, wrong.name)
 }
 
+/// Whether it is a mistake by which a function does not return.
+fn hangs<P>(wrong: &Wrong<P>) -> bool {
+    wrong.rejected_by == "finishes_in_time" || wrong.also.contains(&"finishes_in_time")
+}
+
 /// The verdicts of all checks of an exercise, by name.
 fn verdicts<P>(suite: &Suite<P>, id: &str) -> Result<Vec<(String, Verdict)>, Failed> {
     let exercise = suite.exercises().find(|exercise| exercise.id == id);
     let exercise = exercise.ok_or_else(|| format!("exercises.toml has no exercise {id}"))?;
     let names = names_of(exercise).into_iter();
     Ok(names.map(|name| (name.to_string(), suite.verdict(id, name))).collect())
+}
+
+/// The same, all made at once: for a function that hangs, all that there is to be done is to wait.
+fn verdicts_at_once<P: Sync>(suite: &Suite<P>, id: &str) -> Result<Vec<(String, Verdict)>, Failed> {
+    suite.expect_to_hang(id);
+    std::thread::scope(|scope| {
+        for name in suite.exercises().filter(|exercise| exercise.id == id).flat_map(names_of) {
+            scope.spawn(move || suite.verdict(id, name));
+        }
+    });
+    verdicts(suite, id)
 }
 
 fn passes<P>(suite: &Suite<P>, id: &str, colour: bool) -> Result<(), Failed> {
@@ -140,9 +155,10 @@ fn handed_out() -> bool {
     std::env::var_os("CI").is_some_and(|ci| ci == "true")
 }
 
-fn is_turned_away<P>(suite: &Suite<P>, wrong: &Wrong<P>, colour: bool) -> Result<(), Failed> {
+fn is_turned_away<P: Sync>(suite: &Suite<P>, wrong: &Wrong<P>, colour: bool) -> Result<(), Failed> {
     let expected: Vec<&str> = std::iter::once(wrong.rejected_by).chain(wrong.also.iter().copied()).collect();
     let mut complaints = Vec::new();
+    let verdicts = if hangs(wrong) { verdicts_at_once } else { verdicts };
     for (check, verdict) in verdicts(suite, wrong.exercise)? {
         let wanted = expected.contains(&check.as_str());
         match &verdict {

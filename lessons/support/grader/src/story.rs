@@ -271,6 +271,6 @@ mod tests {
             injected: false,
             guard: None,
         };
-        Event { pid: 7, tid, at_us: 0, took_us: 0, what: What::Call(call) }
+        Event { pid: 7, tid, at_us: 0, took_us: 0, what: What::Call(call), kernel: None }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use serde::Serialize;
@@ -136,6 +136,14 @@ impl<P> Suite<P> {
                 common::verdict(check, &evaluations)
             }
         }
+    }
+
+    /// The function of this exercise will hang: do not wait for it for longer than for one that has hung once already.
+    ///
+    /// # Panics
+    /// There is no such exercise.
+    pub(crate) fn expect_to_hang(&self, id: &str) {
+        self.graded(id).has_hung.store(true, Ordering::Relaxed);
     }
 
     fn evaluation<'a>(&self, exercise: &Graded<P>, check: &'a Judged<P>) -> &'a Evaluation {

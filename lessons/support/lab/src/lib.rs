@@ -119,7 +119,7 @@ fn list(lesson: &Lesson, programs: &[Program], json: bool) -> io::Result<bool> {
 
 /// Plays the experiments one after another; true if each had one of its right outcomes.
 fn play(lesson: &'static Lesson, experiments: &[&'static Experiment], json: bool) -> io::Result<bool> {
-    let mut player = player::Player::new(lesson)?;
+    let mut player = player::Player::new(lesson, json)?;
     let mut recordings = Vec::new();
     let mut all_right = true;
     for experiment in experiments {

@@ -41,12 +41,14 @@ pub(crate) struct Run {
 pub(crate) struct Player {
     lesson: &'static Lesson,
     traces: bool,
+    /// Whether to look what the kernel holds after each call.
+    snapshots: bool,
 }
 
 impl Player {
-    pub(crate) fn new(lesson: &'static Lesson) -> io::Result<Player> {
+    pub(crate) fn new(lesson: &'static Lesson, snapshots: bool) -> io::Result<Player> {
         scratch::clear_up_on_signals()?;
-        Ok(Player { lesson, traces: true })
+        Ok(Player { lesson, traces: true, snapshots })
     }
 
     /// Plays one experiment.
@@ -65,6 +67,7 @@ impl Player {
             .capture()
             .fenced()
             .deadline(deadline());
+        let observer = if self.snapshots { observer.snapshots() } else { observer };
         match observer.run() {
             Ok(seen) => Ok(Run {
                 ending: seen.trace.ending.clone(),

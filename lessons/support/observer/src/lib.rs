@@ -41,6 +41,7 @@ pub mod fence;
 mod filter;
 mod guard;
 mod inject;
+mod kernel;
 mod launch;
 mod memory;
 mod numbers;
@@ -55,4 +56,6 @@ mod tracer;
 
 pub use inject::{Effect, Guard, Injection, Occurrence};
 pub use observer::{Error, Limits, Observation, Observer};
-pub use trace::{Address, Arg, Call, Ending, Event, Machine, Outcome, Trace, UnixName, Value, What};
+pub use trace::{
+    Address, Arg, Call, Descriptor, Ending, Event, Kernel, Machine, Outcome, Socket, Trace, UnixName, Value, What,
+};

@@ -77,6 +77,11 @@ impl Sockets {
         self.known.clear();
     }
 
+    /// The socket's number in the trace, if it has one.
+    pub fn known_number(&self, inode: Inode) -> Option<u32> {
+        self.numbers.get(&inode).copied()
+    }
+
     /// The socket's number in the trace: the next one, if it had none.
     pub fn number(&mut self, inode: Inode) -> u32 {
         let next = self.numbers.len() as u32 + 1;

@@ -40,6 +40,28 @@
 //! | `injected` | if true: the observer changed the call |
 //! | `guard` | if the guard refused the call: why, in words |
 //!
+//! If snapshots were asked for ([`crate::Observer::snapshots`]), an event may end with `kernel`: what the kernel held after
+//! it. Where it is missing, that was the same as after the event before. It is an object:
+//!
+//! | field | value |
+//! |---|---|
+//! | `descriptors` | a list of objects `{"pid": 7, "fd": 3, "socket": 1}`: which process has which descriptor of which socket; sorted |
+//! | `sockets` | a list of objects, below: the sockets that have a number in the trace and are still there, in order, then those that wait to be accepted |
+//! | `hidden` | if true: this machine did not let the observer look; the lists are empty |
+//!
+//! A socket there has, each only if it is known and has a meaning:
+//!
+//! | field | value |
+//! |---|---|
+//! | `socket` | its number in the trace; missing for a connection that waits to be accepted |
+//! | `kind` | `tcp`, `tcp6`, `udp`, `udp6`, `unix-stream`, `unix-dgram` or `unix-seqpacket` |
+//! | `state` | of TCP `LISTEN`, `SYN_SENT`, `ESTABLISHED`, `CLOSE_WAIT` …; of the others `LISTEN`, `UNCONNECTED`, `CONNECTING` or `CONNECTED`. Missing while the socket is in none of the kernel's tables: not bound, or bound and no more |
+//! | `local`, `peer` | its address and its peer's, in the form of an argument's `address` |
+//! | `unread` | bytes that wait to be received (of datagrams: in the first one) |
+//! | `queued`, `backlog` | of a listening socket: how many connections wait to be accepted, and how many the kernel was told to let wait |
+//! | `waits_at` | of a connection that waits to be accepted: the listening socket's number |
+//! | `other_end` | of a connection of TCP: the number of the socket at its other end, if that is one of the trace |
+//!
 //! The **value** of an argument is an object with one field: `{"int": 16}`, `{"pointer": 140732920755200}`,
 //! `{"bytes": [104, 105]}` (what was really sent or received, at most as many as were asked for to be kept) or
 //! `{"address": …}`, an object:
@@ -143,6 +165,69 @@ pub struct Event {
     /// What it was.
     #[serde(flatten)]
     pub what: What,
+    /// What the kernel held after it, if that was asked for ([`crate::Observer::snapshots`]) and is not the same as after the
+    /// event before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<Kernel>,
+}
+
+/// What the kernel held of a run's sockets at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kernel {
+    /// Which process had which descriptor of which socket, by process and descriptor.
+    pub descriptors: Vec<Descriptor>,
+    /// The sockets that have a number in the trace, by that number: also those that no descriptor names any more and that
+    /// the kernel still ends. After them the connections that wait to be accepted.
+    pub sockets: Vec<Socket>,
+    /// Whether this machine did not let the observer look; then the lists are empty.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
+}
+
+/// A descriptor of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Descriptor {
+    /// The process that had it.
+    pub pid: i32,
+    /// The descriptor.
+    pub fd: i32,
+    /// The socket's number in the trace.
+    pub socket: u32,
+}
+
+/// A socket as the kernel had it. What is `None` was not known, or has no meaning for this socket.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Socket {
+    /// Its number in the trace; `None` for a connection that waits to be accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<u32>,
+    /// `tcp`, `tcp6`, `udp`, `udp6`, `unix-stream`, `unix-dgram` or `unix-seqpacket`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Cow<'static, str>>,
+    /// `LISTEN`, `ESTABLISHED`, `CONNECTED` …; `None` while the socket is in none of the kernel's tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<Cow<'static, str>>,
+    /// Its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local: Option<Address>,
+    /// Its peer's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Address>,
+    /// Bytes that wait to be received; of datagrams, those of the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<u32>,
+    /// Connections that wait to be accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued: Option<u32>,
+    /// How many the kernel was told to let wait (it lets one more).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backlog: Option<u32>,
+    /// The number of the listening socket where this connection waits to be accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_at: Option<u32>,
+    /// The number of the socket at the other end of its connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_end: Option<u32>,
 }
 
 /// What an event was.
@@ -351,7 +436,7 @@ impl Call {
         self.to_string()
     }
 
-    /// Writes the request, and gives its width.
+    /// Writes the request, and gives its width: its length in bytes, for `strace` writes all but ASCII as escapes.
     fn write_request(&self, out: &mut impl fmt::Write) -> Result<usize, fmt::Error> {
         let mut width = self.name.len() + 2;
         out.write_str(&self.name)?;
@@ -362,7 +447,7 @@ impl Call {
                 width += 2;
             }
             out.write_str(&arg.text)?;
-            width += arg.text.chars().count();
+            width += arg.text.len();
         }
         out.write_str(")")?;
         Ok(width)

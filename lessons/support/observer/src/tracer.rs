@@ -17,6 +17,7 @@ use crate::decode::{self, Pending, Scope, SyscallInfo};
 use crate::fence;
 use crate::filter;
 use crate::guard::{Attempt, Watchman};
+use crate::kernel::{Looks, Scene};
 use crate::launch::{Launched, Plan, Report, Step};
 use crate::memory::Memory;
 use crate::numbers::NumberMap;
@@ -24,7 +25,7 @@ use crate::ptrace::{self, SyscallStop};
 use crate::sentinel::Sentinel;
 use crate::signals;
 use crate::sockets::{Inode, Refers, Sockets};
-use crate::{Call, Ending, Error, Event, Guard, Machine, Observation, Observer, Trace, What};
+use crate::{Call, Ending, Error, Event, Guard, Kernel, Machine, Observation, Observer, Trace, What};
 
 /// Calls that are not shown but must be seen: they change what descriptors mean behind the tracer's back.
 const WATCHED: [i64; 2] = [libc::SYS_unshare, libc::SYS_io_uring_setup];
@@ -65,6 +66,8 @@ struct Tracer<'a> {
     watchman: Watchman,
     /// For each injection, how many calls it has fitted so far.
     counts: Vec<u32>,
+    /// What has been seen of what the kernel holds.
+    looks: Looks,
     /// Takes every event.
     each: &'a mut dyn FnMut(Event),
     remarks: Vec<String>,
@@ -144,6 +147,7 @@ impl<'a> Tracer<'a> {
             sockets: Sockets::default(),
             watchman: Watchman::new(observer.guard),
             counts: vec![0; observer.injections.len()],
+            looks: Looks::default(),
             each,
             remarks: Vec::new(),
             killing: false,
@@ -570,8 +574,7 @@ impl<'a> Tracer<'a> {
         let name = call.info.name.into();
         let what = What::Call(Call { name, args, outcome, socket, injected, guard: call.guard });
         let took_us = micros(call.entered.elapsed());
-        let at_us = self.at(call.entered);
-        (self.each)(Event { pid, tid, at_us, took_us, what });
+        self.give(tid, pid, self.at(call.entered), took_us, what);
         Ok(())
     }
 
@@ -615,16 +618,40 @@ impl<'a> Tracer<'a> {
             libc::SYS_exit | libc::SYS_exit_group => 0,
             _ => micros(call.entered.elapsed()),
         };
-        let at_us = self.at(call.entered);
-        (self.each)(Event { pid, tid, at_us, took_us, what });
+        self.give(tid, pid, self.at(call.entered), took_us, what);
     }
 
     /// Keeps an event that is not a call.
     fn note(&mut self, tid: pid_t, pid: pid_t, what: What) {
         if self.running && self.fence.open {
-            let at_us = self.at(Instant::now());
-            (self.each)(Event { pid, tid, at_us, took_us: 0, what });
+            self.give(tid, pid, self.at(Instant::now()), 0, what);
         }
+    }
+
+    /// Hands over an event, with what the kernel holds after it, if that is asked for.
+    fn give(&mut self, tid: pid_t, pid: pid_t, at_us: u64, took_us: u64, what: What) {
+        let kernel = if self.observer.snapshots {
+            let begun = Instant::now();
+            let kernel = self.look(tid, pid);
+            // The program would not have waited for this.
+            self.fence.origin += begun.elapsed();
+            kernel
+        } else {
+            None
+        };
+        (self.each)(Event { pid, tid, at_us, took_us, what, kernel });
+    }
+
+    /// What the kernel holds, if it is not what it held at the last look. The thread is stopped, or has ended.
+    fn look(&mut self, tid: pid_t, pid: pid_t) -> Option<Kernel> {
+        let mut processes: Vec<pid_t> = self.tasks.values().map(|task| task.pid).collect();
+        processes.sort_unstable();
+        let lives = self.tasks.contains_key(&tid);
+        let alone = lives && processes.iter().filter(|&&process| process == pid).count() == 1;
+        processes.dedup();
+        // Of one that has ended nothing can be asked; any other sees the same network, as a rule.
+        let tid = if lives { tid } else { *processes.first()? };
+        self.looks.look(&Scene { tid, alone: alone.then_some(pid), processes: &processes }, &self.sockets)
     }
 
     /// A moment in microseconds since the run's start, or since the fence was first opened.

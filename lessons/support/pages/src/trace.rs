@@ -1,10 +1,11 @@
 //! A recorded run as it stands in a page.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use lab::{End, Recording, Stop};
-use observer::{Call, Ending, Event, Outcome, Trace, What};
+use observer::{Call, Ending, Event, Kernel, Outcome, Trace, What};
+use serde::Serialize;
 
 use crate::html::{escape, escape_for_markdown, escape_lines, typographic};
 
@@ -52,11 +53,47 @@ pub(crate) fn section(recording: &Recording, title: &str, data: &str) -> String 
         page += &format!("<p class=\"notice\"><b>Notice:</b> {}</p>\n", escape(&typographic(&recording.notice)));
     }
     page += &format!(
-        "<p class=\"source\">{} <a href=\"{}\">The recording</a></p>\n</section>\n",
+        "<p class=\"source\">{} <a href=\"{}\">The recording</a></p>\n{}</section>\n",
         source(recording),
-        escape(data)
+        escape(data),
+        recording.trace.as_ref().map(|trace| for_the_player(recording, trace)).unwrap_or_default()
     );
     page
+}
+
+/// What the trace player needs beside the lines: for each step its process, its times, its socket, and what the kernel held
+/// after it, where that is not what it held before. Nothing, if the recording does not know that.
+fn for_the_player<'a>(recording: &'a Recording, trace: &'a Trace) -> String {
+    #[derive(Serialize)]
+    struct Data<'a> {
+        ends: &'a BTreeMap<u32, End>,
+        steps: Vec<Step<'a>>,
+    }
+    #[derive(Serialize)]
+    struct Step<'a> {
+        pid: i32,
+        at_us: u64,
+        took_us: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        socket: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kernel: Option<&'a Kernel>,
+    }
+    if trace.events.iter().all(|event| event.kernel.is_none()) {
+        return String::new();
+    }
+    let step = |event: &'a Event| Step {
+        pid: event.pid,
+        at_us: event.at_us,
+        took_us: event.took_us,
+        socket: event.call().and_then(|call| call.socket),
+        kernel: event.kernel.as_ref(),
+    };
+    let data = Data { ends: &recording.ends, steps: trace.events.iter().map(step).collect() };
+    // Numbers, names and texts always have a JSON form. In a page no `<` may stand in it.
+    let json = serde_json::to_string(&data).unwrap_or_default();
+    let json = json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
+    format!("<script type=\"application/json\">{json}</script>\n")
 }
 
 /// Some lines of a trace, as a quotation that leads to the whole: `home` is a link to it.
@@ -310,6 +347,7 @@ pub(crate) mod tests {
                 injected: false,
                 guard: None,
             }),
+            kernel: None,
         };
         Recording {
             lesson: "bind".into(),

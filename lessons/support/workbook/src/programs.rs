@@ -58,11 +58,28 @@ pub struct Program {
     path: PathBuf,
 }
 
-/// Builds the programs of these lessons, and finds them.
+/// Builds the programs of these lessons and nothing else, and finds them.
 ///
 /// # Errors
 /// If one does not compile.
 pub fn build(project: &Project, lessons: &[String]) -> Result<Vec<Program>> {
+    let packages = lessons.iter().flat_map(|lesson| ["--package".to_string(), format!("{PREFIX}{lesson}")]);
+    build_with(project, lessons, packages)
+}
+
+/// Builds all programs of the workspace with these features of its packages, and finds those of the lessons. That is how
+/// `cargo test --workspace` builds them, so after it nothing is left to be built. (Alone they would be built another time,
+/// with what they need: other features of serde, for instance, are then asked for by nobody.)
+///
+/// # Errors
+/// If one does not compile.
+pub fn build_all(project: &Project, features: &[&str]) -> Result<Vec<Program>> {
+    let features = features.iter().flat_map(|feature| ["--features", feature]);
+    let arguments = std::iter::once("--workspace").chain(features).map(str::to_string);
+    build_with(project, &names(project)?, arguments)
+}
+
+fn build_with(project: &Project, lessons: &[String], arguments: impl Iterator<Item = String>) -> Result<Vec<Program>> {
     #[derive(Deserialize)]
     struct Message {
         executable: Option<PathBuf>,
@@ -77,9 +94,7 @@ pub fn build(project: &Project, lessons: &[String]) -> Result<Vec<Program>> {
     }
     let mut cargo = cargo(project);
     cargo.args(["build", "--quiet", "--bins", "--message-format=json-render-diagnostics"]);
-    for lesson in lessons {
-        cargo.arg("--package").arg(format!("{PREFIX}{lesson}"));
-    }
+    cargo.args(arguments);
     let output = cargo.stderr(Stdio::inherit()).output().context("cargo cannot be started")?;
     if !output.status.success() {
         bail!("a lesson does not compile: see above");

@@ -127,7 +127,10 @@ fn record_one(project: &Project, program: &Program, experiment: &str, options: O
     let file = file(project, &program.lesson, experiment);
     let existed = file.exists();
     // One that cannot be read, of an older form perhaps, is replaced.
-    let same = existed && read(&file).is_ok_and(|old| normal::differences(&old, &run.recording).is_empty());
+    let same = existed
+        && read(&file).is_ok_and(|old| {
+            normal::differences(&old, &run.recording).is_empty() && (says_kernel(&old) || !says_kernel(&run.recording))
+        });
     if !same || options.force {
         write(&file, &run.recording)?;
     }
@@ -136,6 +139,11 @@ fn record_one(project: &Project, program: &Program, experiment: &str, options: O
         (false, true) => Done::Changed,
         (false, false) => Done::New,
     })
+}
+
+/// Whether a recording says what the kernel held. (Of several threads that is kept, and not compared.)
+fn says_kernel(recording: &Recording) -> bool {
+    recording.trace.iter().flat_map(|trace| &trace.events).any(|event| event.kernel.is_some())
 }
 
 /// Why a run is not fit to be shown in the book.

@@ -1,36 +1,21 @@
 //! The book itself: it does not lie, plain mdBook builds the same pages, and `strace` sees what the recordings show.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
+use common::{lessons, this_project as project};
 use observer::strace::{self, Subject};
 use workbook::check::{self, Rule};
-use workbook::programs::{self, Program};
-use workbook::project::Project;
 use workbook::site::{self, Preprocessor};
-
-/// This project.
-fn project() -> Project {
-    Project::at(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")).expect("this is the project")
-}
-
-/// The programs of its lessons, built once.
-fn programs() -> &'static [Program] {
-    static PROGRAMS: OnceLock<Vec<Program>> = OnceLock::new();
-    PROGRAMS.get_or_init(|| {
-        let names = programs::names(&project()).expect("cargo lists the packages");
-        assert!(names.len() >= 2, "the lessons are found: {names:?}");
-        programs::build(&project(), &names).expect("the lessons compile")
-    })
-}
 
 /// Expects a rule to find nothing.
 #[track_caller]
 fn holds(rule: Rule) {
-    let report = check::check(&project(), programs(), &[rule]).expect("the check itself works");
+    let report = check::check(&project(), lessons(), &[rule]).expect("the check itself works");
     for note in &report.notes {
         println!("note: {note}");
     }
@@ -122,7 +107,7 @@ fn the_observer_and_strace_agree_on_every_experiment() {
     }
     let mut lines = 0;
     let mut complaints = Vec::new();
-    for program in programs() {
+    for program in lessons() {
         for experiment in program.catalogue().expect("the lesson lists its experiments").experiments {
             let name = format!("{}/{}", program.lesson, experiment.name);
             // What an experiment reads in /proc differs from run to run, and the observer does not show it.

@@ -71,6 +71,57 @@ fn a_recording_with_fewer_steps_is_stale() {
     assert_finding(&finding, "book/traces/sample/two-sockets.json:1", &["step 6", "nothing more"]);
 }
 
+const KEPT: &str = "book/traces/sample/two-sockets.json";
+
+/// Puts a listening socket at this port into the kernel's state after the fourth event of a run.
+fn kernel_holds(sample: &Sample, file: &str, state: &str, port: u16, backlog: u32) {
+    let mut run: serde_json::Value = serde_json::from_str(&sample.read(file)).expect("the run is JSON");
+    let pid = run["trace"]["events"][3]["pid"].clone();
+    run["trace"]["events"][3]["kernel"] = serde_json::json!({
+        "descriptors": [{"pid": pid, "fd": 3, "socket": 1}],
+        "sockets": [{
+            "socket": 1, "kind": "tcp", "state": state, "queued": 0, "backlog": backlog,
+            "local": {"family": "inet", "ip": "127.0.0.1", "port": port},
+        }],
+    });
+    sample.write(file, &run.to_string());
+}
+
+#[test]
+fn what_the_kernel_held_is_compared_without_ports_and_limits() {
+    let sample = Sample::new();
+    kernel_holds(&sample, KEPT, "LISTEN", 41039, 5);
+    kernel_holds(&sample, RUN, "LISTEN", 53191, 128);
+    assert!(sample.check(&[Rule::Recordings]).findings.is_empty());
+}
+
+#[test]
+fn another_state_of_the_kernel_is_stale() {
+    let sample = Sample::new();
+    kernel_holds(&sample, KEPT, "LISTEN", 41039, 5);
+    kernel_holds(&sample, RUN, "CLOSE", 53191, 5);
+    let finding = sample.only_finding(Rule::Recordings);
+    assert_finding(&finding, "book/traces/sample/two-sockets.json:1", &["step 4", "what the kernel held"]);
+}
+
+#[test]
+fn a_recording_that_does_not_say_what_the_kernel_held_is_stale() {
+    let sample = Sample::new();
+    kernel_holds(&sample, RUN, "LISTEN", 53191, 5);
+    let finding = sample.only_finding(Rule::Recordings);
+    assert_finding(&finding, "book/traces/sample/two-sockets.json:1", &["step 4", "what the kernel held"]);
+}
+
+#[test]
+fn where_nobody_may_look_the_rest_is_compared() {
+    let sample = Sample::new();
+    kernel_holds(&sample, KEPT, "LISTEN", 41039, 5);
+    let mut run: serde_json::Value = serde_json::from_str(&sample.read(RUN)).expect("the run is JSON");
+    run["trace"]["events"][0]["kernel"] = serde_json::json!({"descriptors": [], "sockets": [], "hidden": true});
+    sample.write(RUN, &run.to_string());
+    assert!(sample.check(&[Rule::Recordings]).findings.is_empty());
+}
+
 #[test]
 fn bytes_behind_what_is_printed_count() {
     let sample = Sample::new();

@@ -5,10 +5,13 @@
 //!
 //! What cannot be played here is listed as ignored, with the reason: only a `main` of its own can do that.
 
+mod common;
+
 use std::ffi::{CStr, CString};
 use std::fs;
 use std::io;
 use std::mem::{offset_of, size_of};
+use std::num::NonZero;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -18,8 +21,6 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use workbook::programs;
-use workbook::project::Project;
 
 use Step::{BecomeNobody, Deaf, FewDescriptors, LeftOpen, NoNamespaces, NoTracing, OwnNetwork, OwnUsers, Set};
 
@@ -33,6 +34,14 @@ struct Machine {
 
 fn machine(name: &'static str, steps: &[Step], differ: &'static [(&'static str, &'static str)]) -> Machine {
     Machine { name, steps: steps.to_vec(), differ }
+}
+
+/// A machine that differs in something other than the network. Where that takes no change of user it has a network of its
+/// own nevertheless, so that many can be played at a time: an experiment that gives a port back and binds it again must
+/// not find that the same experiment on another machine has taken it.
+fn apart(name: &'static str, steps: &[Step], differ: &'static [(&'static str, &'static str)]) -> Machine {
+    let network: &[Step] = if am_root() { &[OwnNetwork] } else { &[] };
+    Machine { name, steps: [network, steps].concat(), differ }
 }
 
 /// A machine with a network of its own, where this is set.
@@ -72,12 +81,12 @@ fn machines() -> Vec<Machine> {
             &[OwnUsers],
             &[("bind/below-1024", "may not become another user"), ("socket/privileges", "may not become another user")],
         ),
-        machine("no namespaces", &[NoNamespaces], NO_NETWORKS),
-        machine("nobody, no namespaces", &[BecomeNobody, NoNamespaces], NO_NETWORKS),
-        machine("no tracing", &[NoTracing], &[]),
-        machine("descriptors left open", &[LeftOpen], &[]),
-        machine("signals ignored and blocked", &[Deaf], &[]),
-        machine("512 descriptors", &[FewDescriptors], &[]),
+        apart("no namespaces", &[NoNamespaces], NO_NETWORKS),
+        apart("nobody, no namespaces", &[BecomeNobody, NoNamespaces], NO_NETWORKS),
+        apart("no tracing", &[NoTracing], &[]),
+        apart("descriptors left open", &[LeftOpen], &[]),
+        apart("signals ignored and blocked", &[Deaf], &[]),
+        apart("512 descriptors", &[FewDescriptors], &[]),
         network("a private network", &[], &[]),
         network("no IPv6", NO_IPV6, NO_IPV6_DIFFERS),
         network("", NO_IPV6, NO_IPV6_DIFFERS).and("nobody, no IPv6", BecomeNobody),
@@ -131,7 +140,11 @@ fn machines() -> Vec<Machine> {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    // Most of the time is spent waiting: several machines for each processor are played at a time.
+    const FOR_EACH_PROCESSOR: usize = 8;
+    let mut arguments = Arguments::from_args();
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    arguments.test_threads.get_or_insert(processors * FOR_EACH_PROCESSOR);
     let trials = machines().into_iter().map(|machine| match Command::new("/bin/true").on(&machine).status() {
         Ok(_) => Trial::test(machine.name, move || check(&machine)),
         Err(error) => {
@@ -226,16 +239,13 @@ impl Stage {
     }
 
     fn set_up() -> io::Result<Stage> {
-        let project =
-            Project::at(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")).expect("this is the project");
-        let names = programs::names(&project).expect("cargo lists the packages");
-        let programs = programs::build(&project, &names).expect("the lessons compile");
+        let project = common::this_project();
         let folder = tempfile::tempdir()?;
         let stage = Stage { folder };
         for name in ["programs", "project/lessons", "scratch"] {
             fs::create_dir_all(stage.path(name))?;
         }
-        for program in programs {
+        for program in common::lessons() {
             fs::copy(program.path(), stage.path("programs").join(format!("lesson-{}", program.lesson)))?;
         }
         fs::copy(env!("CARGO_BIN_EXE_workbook"), stage.path("workbook"))?;

@@ -46,6 +46,7 @@ use std::borrow::Cow;
 use crate::memory::Memory;
 use crate::trace::{Arg, Outcome, Value};
 
+pub(crate) use addresses::parse as parse_address;
 pub(crate) use table::{lookup, table};
 pub(crate) use touches::{destinations, makes, touches};
 

@@ -2,7 +2,8 @@
 //! Each does one thing and makes no call that it need not make, so that tests can count.
 
 use std::ffi::CString;
-use std::io::{self, Write};
+use std::fmt;
+use std::io::{self, Read, Write};
 use std::mem::{size_of, zeroed};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::ffi::OsStrExt;
@@ -50,6 +51,8 @@ fn play(args: &[&str]) -> io::Result<()> {
         ["fence"] => fenced(),
         ["fence-killed"] => fence_killed(),
         ["fence-thread"] => fence_thread(),
+        ["conversation"] => conversation(),
+        ["shared"] => shared(),
         ["accept3"] => accept3(),
         ["send11"] => send11(),
         ["dup"] => dup(),
@@ -76,6 +79,10 @@ fn play(args: &[&str]) -> io::Result<()> {
             observe(program, rest)
         }
         ["collect", program, ref rest @ ..] => collect(program, rest),
+        ["without", "pidfd_getfd", errno, program, "look", child, rest] if program == child => {
+            forbid("pidfd_getfd", number(errno)?)?;
+            look(child, rest)
+        }
         ["without", call, errno, program, ref rest @ ..] => {
             forbid(call, number(errno)?)?;
             observe(program, rest)
@@ -400,6 +407,43 @@ fn accept3() -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A client connects and sends before it is accepted; it is read, closes, and its end is read; and the server closes.
+fn conversation() -> io::Result<()> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let mut client = std::net::TcpStream::connect(listener.local_addr()?)?;
+    client.write_all(b"hello")?;
+    let (mut server, _) = listener.accept()?;
+    let mut buffer = [0; 16];
+    server.read_exact(&mut buffer[..5])?;
+    drop(client);
+    if server.read(&mut buffer)? != 0 {
+        return Err(io::Error::other("more than five bytes came"));
+    }
+    drop(server);
+    drop(listener);
+    // One more event, after which nothing of it is open.
+    socketpair().map(drop)
+}
+
+/// A listener that a child process has, too.
+fn shared() -> io::Result<()> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    // SAFETY: the child makes one call and exits without running anything of its parent's.
+    match check(unsafe { libc::fork() })? {
+        0 => {
+            let done = listener.local_addr().is_ok();
+            // SAFETY: exits at once.
+            unsafe { libc::_exit(i32::from(!done)) }
+        }
+        child => {
+            let mut status = 0;
+            // SAFETY: `status` is a local that the kernel fills.
+            check(unsafe { libc::waitpid(child, &raw mut status, 0) })?;
+            Ok(())
+        }
+    }
 }
 
 /// Sends eleven bytes with the raw call, and says what it returned and what its length register holds afterwards.
@@ -773,9 +817,13 @@ fn observe(program: &str, args: &[&str]) -> io::Result<()> {
     let observer = args.iter().fold(Observer::new(program), |observer, arg| observer.arg(arg));
     let mut out = io::BufWriter::new(io::stdout());
     let mut printed = Ok(());
+    let mut line = String::new();
     let seen = observer.run_with(|event| {
         if printed.is_ok() {
-            printed = writeln!(out, "{event}");
+            line.clear();
+            // Writing to a string cannot fail.
+            let _ = fmt::Write::write_fmt(&mut line, format_args!("{event}\n"));
+            printed = out.write_all(line.as_bytes());
         }
     });
     let trace = seen.map_err(io::Error::other)?.trace;
@@ -785,6 +833,15 @@ fn observe(program: &str, args: &[&str]) -> io::Result<()> {
     }
     writeln!(out, "{:?}", trace.ending)?;
     out.flush()
+}
+
+/// Observes with snapshots, and says of each whether it was possible.
+fn look(program: &str, arg: &str) -> io::Result<()> {
+    let seen = Observer::new(program).arg(arg).snapshots().run().map_err(io::Error::other)?;
+    for kernel in seen.trace.events.iter().filter_map(|event| event.kernel.as_ref()) {
+        println!("{}", if kernel.hidden { "hidden".to_string() } else { format!("seen {}", kernel.sockets.len()) });
+    }
+    Ok(())
 }
 
 /// The same, but keeps all events and prints them at the end.

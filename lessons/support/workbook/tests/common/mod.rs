@@ -6,11 +6,28 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use tempfile::TempDir;
 use workbook::check::{self, Finding, Report, Rule};
 use workbook::programs::{self, Program};
 use workbook::project::Project;
+
+/// This project.
+pub fn this_project() -> Project {
+    Project::at(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")).expect("the tests are part of the project")
+}
+
+/// The programs of its lessons, built once.
+pub fn lessons() -> &'static [Program] {
+    static LESSONS: OnceLock<Vec<Program>> = OnceLock::new();
+    LESSONS.get_or_init(|| {
+        let features: &[&str] = if cfg!(feature = "solutions") { &["solutions"] } else { &[] };
+        let lessons = programs::build_all(&this_project(), features).expect("the lessons compile");
+        assert!(lessons.len() >= 2, "the lessons are found: {lessons:?}");
+        lessons
+    })
+}
 
 /// A copy of `tests/sample`, removed when it is dropped.
 pub struct Sample {
