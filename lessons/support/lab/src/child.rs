@@ -51,15 +51,18 @@ fn prepare(stop_file: Option<&Path>) -> io::Result<Option<File>> {
 
 /// Closes all but the standard three: whoever started the lesson (a terminal, an editor, a course's script) may have left
 /// descriptors of its own open, and an experiment's sockets would get other numbers than in the book.
-fn close_what_was_left_open() -> io::Result<()> {
-    // The numbers are collected first, so that the descriptor with which they are read is closed by then.
+pub(crate) fn close_what_was_left_open() -> io::Result<()> {
+    let own = format!("/proc/{}/fd", std::process::id());
+    // The numbers are collected first: by then the descriptor with which they are read is closed, and so it is left out.
     let open: Vec<RawFd> = fs::read_dir("/proc/self/fd")?
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(Result::ok)
+        .filter(|entry| fs::read_link(entry.path()).is_ok_and(|file| file != Path::new(&own)))
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter(|fd| *fd > libc::STDERR_FILENO)
         .collect();
     for fd in open {
-        // SAFETY: close takes a number. Nothing in this process owns a descriptor above 2 yet. That one of the numbers is
-        // no longer open (EBADF) is expected: it was the directory's.
+        // SAFETY: close takes a number. Nothing in this process owns a descriptor above 2 yet. What it answers changes
+        // nothing: the number is free afterwards.
         unsafe { libc::close(fd) };
     }
     Ok(())

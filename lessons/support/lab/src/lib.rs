@@ -37,6 +37,7 @@ mod experiment;
 mod judge;
 
 mod player;
+mod program;
 mod recording;
 mod scratch;
 mod select;
@@ -45,6 +46,7 @@ mod stage;
 mod stop;
 
 pub use experiment::{Claim, Expected, Experiment, Lesson, calls, cannot, killed_by, prints};
+pub use program::{Program, watched};
 pub use recording::{Catalogue, CatalogueEntry, End, Recording};
 pub use stage::{private_network, stop_watching, watch_again};
 pub use stop::{Lack, Stop};
@@ -62,6 +64,17 @@ const USAGE: u8 = 2;
 /// The exit status is 0 if every experiment had one of its right outcomes (not being able to show something on this
 /// machine can be one), 1 if some had not, and 2 if the command line makes no sense.
 pub fn run(lesson: &'static Lesson) -> ExitCode {
+    run_with(lesson, &[])
+}
+
+/// Runs a lesson that has programs of its own beside its experiments: the first word of the command line may name one, and
+/// then the other words are that program's.
+pub fn run_with(lesson: &'static Lesson, programs: &[Program]) -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    let first = words.next();
+    if let Some(program) = programs.iter().find(|program| first.as_deref() == Some(program.name.as_ref())) {
+        return program::run(program, words.collect());
+    }
     let request = match command_line::read(std::env::args_os()) {
         Ok(request) => request,
         Err(error) => {
@@ -70,8 +83,8 @@ pub fn run(lesson: &'static Lesson) -> ExitCode {
     };
     let done = match request {
         Request::PlayHere { name, stop_file } => return child::play(lesson, &name, stop_file.as_deref()),
-        Request::Help => show::help(&mut anstream::stdout(), lesson).map(|()| true),
-        Request::List { json } => list(lesson, json),
+        Request::Help => show::help(&mut anstream::stdout(), lesson, programs).map(|()| true),
+        Request::List { json } => list(lesson, programs, json),
         Request::Play { names, json } => match select::experiments(lesson, &names) {
             Ok(experiments) => play(lesson, &experiments, json),
             Err(unknown) => return refuse(format_args!("{unknown}")),
@@ -94,8 +107,8 @@ fn refuse(why: std::fmt::Arguments<'_>) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-fn list(lesson: &Lesson, json: bool) -> io::Result<bool> {
-    let catalogue = Catalogue::of(lesson);
+fn list(lesson: &Lesson, programs: &[Program], json: bool) -> io::Result<bool> {
+    let catalogue = Catalogue::of(lesson, programs);
     if json {
         print_json(&catalogue)?;
     } else {

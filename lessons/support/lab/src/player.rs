@@ -17,7 +17,7 @@ use crate::{Experiment, Lesson, Recording, Stop, ends};
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// This program, by a name that holds even after its file has been replaced by a newer build.
-const MYSELF: &str = "/proc/self/exe";
+pub(crate) const MYSELF: &str = "/proc/self/exe";
 
 /// What came of one experiment.
 pub(crate) struct Run {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use observer::Trace;
 use serde::{Deserialize, Serialize};
 
-use crate::{Lesson, Stop};
+use crate::{Lesson, Program, Stop};
 
 /// What `lesson-bind --list --json` prints: the experiments of a lesson.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,11 +14,14 @@ pub struct Catalogue {
     pub lesson: String,
     /// Its experiments, in order.
     pub experiments: Vec<CatalogueEntry>,
+    /// The names of its own programs, such as `server`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<String>,
 }
 
 impl Catalogue {
     /// The catalogue of a lesson.
-    pub fn of(lesson: &Lesson) -> Catalogue {
+    pub fn of(lesson: &Lesson, programs: &[Program]) -> Catalogue {
         let entry = |experiment: &crate::Experiment| CatalogueEntry {
             name: experiment.name.to_string(),
             shows: experiment.shows.to_string(),
@@ -26,7 +29,11 @@ impl Catalogue {
             errnos: experiment.errnos().iter().map(|errno| errno.to_string()).collect(),
             outcomes: experiment.outcomes.iter().map(|outcome| outcome.when.to_string()).collect(),
         };
-        Catalogue { lesson: lesson.name.to_string(), experiments: lesson.experiments.iter().map(entry).collect() }
+        Catalogue {
+            lesson: lesson.name.to_string(),
+            experiments: lesson.experiments.iter().map(entry).collect(),
+            programs: programs.iter().map(|program| program.name.to_string()).collect(),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use observer::{Event, Trace, What};
 use crate::ends;
 use crate::judge::Verdict;
 use crate::player::Run;
-use crate::{Catalogue, End, Experiment, Lesson, Stop};
+use crate::{Catalogue, End, Experiment, Lesson, Program, Stop};
 
 const HEADING: Style = Style::new().bold();
 const CLIENT: Style = AnsiColor::Cyan.on_default();
@@ -18,7 +18,7 @@ const ERRNO: Style = AnsiColor::Red.on_default().bold();
 const FAINT: Style = Style::new().dimmed();
 
 /// What the lesson can be asked.
-pub(crate) fn help(out: &mut impl Write, lesson: &Lesson) -> io::Result<()> {
+pub(crate) fn help(out: &mut impl Write, lesson: &Lesson, programs: &[Program]) -> io::Result<()> {
     let name = lesson.name;
     let first = lesson.experiments.first().map_or("NAME", |experiment| experiment.name);
     let errno = lesson.experiments.iter().flat_map(Experiment::errnos).next().unwrap_or("EINVAL");
@@ -31,9 +31,18 @@ pub(crate) fn help(out: &mut impl Write, lesson: &Lesson) -> io::Result<()> {
          \n  \
            {command:<width$}  play them all\n  \
            {one:<width$}  play one, or several\n  \
-           {some:<width$}  play those in which a call says so\n\
-         \n\
-         Options:\n  \
+           {some:<width$}  play those in which a call says so\n"
+    )?;
+    if !programs.is_empty() {
+        writeln!(out, "Its programs, each for a terminal of its own (with --help after the name it tells more):\n")?;
+        for Program { name, words, shows, .. } in programs {
+            writeln!(out, "  {command} -- {name} {words}\n      {shows}")?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(
+        out,
+        "Options:\n  \
            -l, --list   name the experiments, and play none\n      \
                --json   for programs: print the recordings (with --list: the catalogue) as JSON\n  \
            -h, --help   print this\n\
@@ -139,6 +148,11 @@ fn lines(out: &mut impl Write, trace: &Trace) -> io::Result<()> {
         writeln!(out)?;
     }
     Ok(())
+}
+
+/// One line of a program that still runs.
+pub(crate) fn live(out: &mut impl Write, event: &Event) -> io::Result<()> {
+    writeln!(out, "  {}", painted(event))
 }
 
 /// Which end plays the call: the word says it, the colour only helps.

@@ -6,7 +6,7 @@
 mod lesson;
 
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use observer::{Ending, What};
 
 fn main() -> ExitCode {
     if std::env::var_os(AS_LESSON).is_some() {
-        return lab::run(&lesson::LESSON);
+        return lab::run_with(&lesson::LESSON, lesson::PROGRAMS);
     }
     let trials = TESTS.iter().map(|(name, test)| {
         Trial::test(*name, move || {
@@ -73,6 +73,11 @@ const TESTS: &[(&str, fn())] = &[
     ("colour_on_a_terminal", colour_on_a_terminal),
     ("no_colour_with_no_color", no_colour_with_no_color),
     ("played_by_hand_it_says_why_it_stopped", played_by_hand_it_says_why_it_stopped),
+    ("a_program_is_watched", a_program_is_watched),
+    ("a_program_runs_unwatched_if_it_is_told_to", a_program_runs_unwatched_if_it_is_told_to),
+    ("a_signal_is_passed_on_to_a_program", a_signal_is_passed_on_to_a_program),
+    ("without_ptrace_a_program_runs", without_ptrace_a_program_runs),
+    ("help_names_the_programs", help_names_the_programs),
 ];
 
 /// A run of the lesson: its temporary files go to a directory of their own, which must be empty afterwards.
@@ -233,7 +238,7 @@ fn the_catalogue_is_json() {
     let done = run(&["--list", "--json"]);
     assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
     let catalogue: Catalogue = serde_json::from_str(&done.stdout).expect("the catalogue is JSON");
-    assert_eq!(catalogue, Catalogue::of(&lesson::LESSON));
+    assert_eq!(catalogue, Catalogue::of(&lesson::LESSON, lesson::PROGRAMS));
     let second = catalogue.experiments.iter().find(|entry| entry.name == "second-outcome").expect("it is listed");
     assert_eq!(second.outcomes, ["", "where there are descriptors left"]);
     assert_eq!(second.errnos, ["EMFILE"]);
@@ -634,4 +639,55 @@ fn played_by_hand_it_says_why_it_stopped() {
     let (_, recording) = record_one("hello");
     let odd = |what: &What| !matches!(what, What::Call(_));
     assert!(!recording.trace.expect("it was traced").events.iter().any(|event| odd(&event.what)));
+}
+
+fn a_program_is_watched() {
+    let mut lesson = Lesson::new(&["talker", "one", "--json"]);
+    // SAFETY: between fork and exec it makes one system call and allocates nothing.
+    unsafe { lesson.command.pre_exec(leave_open) };
+    let done = lesson.run();
+    // All words are the program's own, and so are its output and its exit status.
+    assert_eq!((done.status, done.stdout.as_str()), (Some(3), "one\n--json\n"));
+    assert!(done.stderr.starts_with("  socketpair(AF_UNIX, SOCK_STREAM, 0, [3, 4]) = 0\n"), "{}", done.stderr);
+    assert!(done.stderr.ends_with("  +++ exited with 3 +++\n"), "{}", done.stderr);
+    has_not(&done.stderr, "\x1b");
+}
+
+fn a_program_runs_unwatched_if_it_is_told_to() {
+    let done = run(&["talker", "--quiet", "one", "two"]);
+    assert_eq!((done.status, done.stdout.as_str(), done.stderr.as_str()), (Some(3), "one\ntwo\n", ""));
+}
+
+fn a_signal_is_passed_on_to_a_program() {
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        let mut lesson = Lesson::new(&["talker", "wait"]);
+        lesson.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = lesson.command.spawn().expect("the lesson starts");
+        // Its line and its call are there while it still runs.
+        let (stdout, stderr) = (child.stdout.take().expect("it is a pipe"), child.stderr.take().expect("it is a pipe"));
+        let (mut out, mut line) = (BufReader::new(stdout), String::new());
+        out.read_line(&mut line).expect("it can be read");
+        assert_eq!(line, "wait\n");
+        let (mut err, mut line) = (BufReader::new(stderr), String::new());
+        err.read_line(&mut line).expect("it can be read");
+        has(&line, "  socketpair(");
+        // Only the one that watches is told. Whoever waits for it learns what the program died of.
+        end(&mut child, signal);
+        let mut rest = String::new();
+        err.read_to_string(&mut rest).expect("it can be read");
+        has(&rest, if signal == libc::SIGINT { "+++ killed by SIGINT +++" } else { "+++ killed by SIGTERM +++" });
+        lesson.is_tidy();
+    }
+}
+
+fn without_ptrace_a_program_runs() {
+    let done = untraced(&["talker", "one"]).run();
+    assert_eq!((done.status, done.stdout.as_str()), (Some(3), "one\n"));
+    assert_eq!(done.stderr.matches("There is no trace: ").count(), 1, "said once, in:\n{}", done.stderr);
+    has(&done.stderr, "SYS_PTRACE");
+}
+
+fn help_names_the_programs() {
+    let done = run(&["--help"]);
+    has(&done.stdout, "cargo run -p lesson-sample -- talker one two\n      a program that says what it is given\n");
 }

@@ -1,8 +1,43 @@
 //! A small lesson whose experiments behave, or misbehave, in every way that the lab must cope with.
 
+use std::ffi::OsString;
 use std::fs;
+use std::process::ExitCode;
 
-use lab::{Expected, Experiment, Lack, Lesson, Stop, calls, cannot, killed_by, prints};
+use lab::{Expected, Experiment, Lack, Lesson, Program, Stop, calls, cannot, killed_by, prints};
+
+pub static PROGRAMS: &[Program] =
+    &[Program { name: "talker", words: "one two", shows: "a program that says what it is given", run: talker }];
+
+/// Says its words, a line for each, and ends with status 3. After the word `wait` it waits in a recv; if a test has
+/// forgotten it, not for ever.
+fn talker(mut words: Vec<OsString>) -> ExitCode {
+    if words.first().is_none_or(|word| word != "--quiet") {
+        return lab::watched(|| talker_alone(&words));
+    }
+    words.remove(0);
+    talker_alone(&words)
+}
+
+fn talker_alone(words: &[OsString]) -> ExitCode {
+    let mut pair = [-1; 2];
+    // SAFETY: there is room for two descriptors.
+    if unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, pair.as_mut_ptr()) } == -1 {
+        return ExitCode::FAILURE;
+    }
+    for word in words {
+        println!("{}", word.to_string_lossy());
+        if word == "wait" {
+            let mut byte = 0_u8;
+            // SAFETY: alarm takes a number; there is room for one byte. Nobody sends one: it waits until a signal comes.
+            unsafe {
+                libc::alarm(60);
+                libc::recv(pair[0], (&raw mut byte).cast(), 1, 0);
+            }
+        }
+    }
+    ExitCode::from(3)
+}
 
 pub static LESSON: Lesson = Lesson {
     name: "sample",

@@ -61,6 +61,11 @@ impl Known {
         Ok(Known { packages: programs::packages(project)?, catalogues, sheets: exercises::sheets(project)? })
     }
 
+    fn has_program(&self, lesson: &str, name: &str) -> bool {
+        let catalogue = self.catalogues.get(lesson);
+        catalogue.is_some_and(|catalogue| catalogue.programs.iter().any(|program| program == name))
+    }
+
     fn has_experiment(&self, lesson: &str, name: &str) -> bool {
         self.catalogues
             .get(lesson)
@@ -187,6 +192,8 @@ impl Known {
         let lesson = package.strip_prefix(PREFIX)?;
         let rest = before.get(at + 2..).unwrap_or_default();
         match command {
+            // What stands behind the name of a lesson's own program is that program's affair.
+            "run" if after.first().is_some_and(|word| self.has_program(lesson, word)) => None,
             "run" => after.iter().find_map(|word| self.lesson_argument(lesson, word)),
             "test" => {
                 let is_value = |at: usize| at > 0 && TAKE_A_VALUE.contains(&rest[at - 1]);
