@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::html::escape;
+use crate::html::{escape, escape_for_markdown};
 
 /// A piece of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,6 +160,71 @@ impl Code {
     }
 }
 
+impl Code {
+    /// What a link with such a text quotes of the code, in the form for running text: `libc::bind(…)` is the one call of
+    /// that function, with its arguments, and `fcntl(…F_SETFL…)` the one with that word among them. `None` for any other
+    /// text; an error where the code has no such call, or several that differ.
+    pub fn quote(&self, text: &str) -> Option<Result<String, String>> {
+        let text = text.trim_matches('`');
+        let (name, rest) = text.strip_suffix(')')?.split_once("(…")?;
+        let word = if rest.is_empty() { "" } else { rest.strip_suffix('…')? };
+        let mut calls: Vec<String> = self.calls(name).into_iter().filter(|call| call.contains(word)).collect();
+        calls.dedup();
+        Some(match calls.as_slice() {
+            [call] => Ok(format!("<code>{}</code>", escape_for_markdown(call))),
+            [] => Err(format!("there is no call `{text}` in {}: mend the name, or name another function", self.id)),
+            [first, second, ..] => Err(format!(
+                "`{text}` stands for several calls in {}, `{first}` and `{second}`: add a word that only one of them has, \
+                 `{name}(…word…)`",
+                self.id
+            )),
+        })
+    }
+
+    /// All calls of a function, each on one line; not those in comments.
+    fn calls(&self, name: &str) -> Vec<String> {
+        let begin = format!("{name}(");
+        let begins = self.text.match_indices(&begin).map(|(at, _)| at).filter(|&at| {
+            let before = &self.text[..at];
+            let line = before.rsplit('\n').next().unwrap_or_default();
+            let goes_on = before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '.'));
+            let defines = ["fn ", "def "].iter().any(|word| before.ends_with(word));
+            !goes_on && !defines && !line.contains("//") && !line.trim_start().starts_with('#')
+        });
+        let call = |at: usize| Some(&self.text[at..at + name.len() + brackets(&self.text[at + name.len()..])?]);
+        begins.filter_map(call).map(on_one_line).collect()
+    }
+}
+
+/// How long the expression in brackets is that `text` begins with.
+fn brackets(text: &str) -> Option<usize> {
+    let mut depth = 0;
+    let mut in_string = false;
+    let mut escaped = false;
+    for (at, character) in text.char_indices() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if in_string => escaped = true,
+            '"' => in_string = !in_string,
+            _ if in_string => {}
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(at + character.len_utf8());
+        }
+    }
+    None
+}
+
+/// The expression as it would stand if the line were long enough, without comments.
+fn on_one_line(text: &str) -> String {
+    let code = text.lines().map(|line| line.split(" // ").next().unwrap_or_default());
+    let line = code.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
+    line.replace("( ", "(").replace(", )", ")").replace(" )", ")")
+}
+
 /// A fenced block that nothing in the text can close.
 pub(crate) fn fence(language: &str, text: &str) -> String {
     let mut longest = 0;
@@ -241,6 +306,38 @@ mod tests {
             take(Path::new("Cargo.toml"), text, Some("dependencies")).unwrap().text,
             "[dependencies]\nlibc = \"0.2\""
         );
+    }
+
+    /// What a link with this text quotes of some Rust.
+    fn quote(code: &str, text: &str) -> Option<Result<String, String>> {
+        take(Path::new("a.rs"), code, None).unwrap().quote(text)
+    }
+
+    #[test]
+    fn a_call_may_be_quoted() {
+        let code = "fn bind() {\n    // not bind(this)\n    let a = unsafe {\n        libc::bind(\n            fd, // its number\n        )\n    };\n    \
+                    bind(fd.raw(), &name(\") \\\" (\"))?;\n    rebind(1);\n    s.bind((host, port));\n}\n";
+        let quoted = |text| quote(code, text).map(|quoted| quoted.map(|html| html.matches("&#40;").count()));
+        assert_eq!(quoted("bind(…)"), Some(Ok(4)));
+        assert_eq!(quoted("`s.bind(…)`"), Some(Ok(2)));
+        let libc = quote("f(libc::bind(\n    a,\n    b(\n        c,\n    ),\n))", "libc::bind(…)").unwrap().unwrap();
+        assert_eq!(
+            libc.replace("&#58;", ":").replace("&#40;", "(").replace("&#41;", ")").replace("&#44;", ","),
+            "<code>libc::bind(a, b(c))</code>"
+        );
+        for text in ["bind", "bind()", "bind(3)", "step 4", "(see)"] {
+            assert_eq!(quote(code, text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_quoted_call_must_be_the_only_one() {
+        let code = "fn a() {\n    f(1);\n    f(1);\n    g(A);\n    g(B);\n}\n";
+        assert_eq!(quote(code, "f(…)").unwrap().unwrap(), "<code>f&#40;1&#41;</code>");
+        assert_eq!(quote(code, "g(…B…)").unwrap().unwrap(), "<code>g&#40;B&#41;</code>");
+        let error = quote(code, "g(…)").unwrap().unwrap_err();
+        assert!(error.contains("several calls in a.rs, `g(A)` and `g(B)`") && error.contains("`g(…word…)`"), "{error}");
+        assert!(quote(code, "h(…)").unwrap().unwrap_err().contains("no call `h(…)` in a.rs"));
     }
 
     #[test]

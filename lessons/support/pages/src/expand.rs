@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 
 use grader::sheet::Sheet;
 use lab::Recording;
-use pulldown_cmark::{Event, Tag};
+use pulldown_cmark::{Event, Tag, TagEnd};
 
 use crate::code::{self, Code};
 use crate::project::{Project, link};
 use crate::reference::{Kind, Reference, line_of, parser, references};
+use crate::seen::{self, Seen};
 use crate::{exercise, html, predict, trace};
 
 /// Something that keeps a page from being built.
@@ -32,25 +33,64 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Which chapters show what: from an anchor (`bind/port-in-use`, `lessons/bind/src/main.rs:port_in_use`) to the
-/// chapters whose pages have it, in the book's order.
+/// Which chapters show what.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Anchors(BTreeMap<String, Vec<PathBuf>>);
+pub(crate) struct Anchors {
+    /// From an anchor (`bind/port-in-use`, `lessons/bind/src/main.rs:port_in_use`) to the chapters whose pages have it, in
+    /// the book's order.
+    pages: BTreeMap<String, Vec<PathBuf>>,
+    /// From an errno or a call to the page that lists what shows it.
+    entries: BTreeMap<String, PathBuf>,
+    /// The files of the recordings, in the order in which the book shows them; some may be there twice.
+    recordings: Vec<PathBuf>,
+}
 
 impl Anchors {
     /// Adds what this chapter shows.
     pub fn add(&mut self, project: &Project, chapter: &Path, text: &str) {
         for reference in references(text).iter().filter(|reference| reference.shown) {
             if let Some(anchor) = anchor(project, chapter, reference) {
-                self.0.entry(anchor).or_default().push(chapter.to_path_buf());
+                self.pages.entry(anchor).or_default().push(chapter.to_path_buf());
+            }
+            match (reference.kind, &reference.name) {
+                (Kind::Recordings, Some(name)) => {
+                    self.entries.entry(name.clone()).or_insert_with(|| chapter.to_path_buf());
+                }
+                (Kind::Recording, None) => self.recordings.extend(project.file(chapter, &reference.path)),
+                _ => {}
             }
         }
+    }
+
+    /// What all recordings have, if some page lists it. A recording that cannot be read is a fault of the page that
+    /// shows it, and is left out here.
+    pub fn seen(&self, project: &Project) -> Seen {
+        let mut seen = Seen::default();
+        if self.entries.is_empty() {
+            return seen;
+        }
+        let mut done = BTreeSet::new();
+        for file in self.recordings.iter().filter(|file| done.insert(file.as_path())) {
+            let text = project.read(file).unwrap_or_default();
+            if let Ok(recording) = serde_json::from_str::<Recording>(&text) {
+                seen.add(&recording);
+            }
+        }
+        seen
+    }
+
+    /// A link from a chapter to what the book says of an errno or a call: to the heading of that name, on the page that
+    /// lists what shows it.
+    fn entry(&self, from: &Path, name: &str) -> Option<String> {
+        let page = self.entries.get(name)?;
+        let anchor = name.to_ascii_lowercase();
+        Some(if page == from { format!("#{anchor}") } else { format!("{}#{anchor}", link(from, page)) })
     }
 
     /// A link from a chapter to an anchor: on the same page if it is there, else on the page of the lesson's own name,
     /// else on the first page that has it.
     fn link(&self, from: &Path, anchor: &str) -> Option<String> {
-        let pages = self.0.get(anchor)?;
+        let pages = self.pages.get(anchor)?;
         if pages.iter().any(|page| page == from) {
             return Some(format!("#{anchor}"));
         }
@@ -61,9 +101,10 @@ impl Anchors {
     }
 }
 
-/// The anchor of what a reference shows; `None` for a part of a trace, which has none of its own.
+/// The anchor of what a reference shows; `None` for a part of a trace and for a list, which have none of their own.
 fn anchor(project: &Project, chapter: &Path, reference: &Reference) -> Option<String> {
     match reference.kind {
+        Kind::Recordings => None,
         Kind::Recording if reference.name.is_some() => None,
         Kind::Recording | Kind::Exercise => reference.id(),
         Kind::Code => {
@@ -77,8 +118,14 @@ fn anchor(project: &Project, chapter: &Path, reference: &Reference) -> Option<St
 }
 
 /// Expands one chapter. Reports all its faults at once.
-pub(crate) fn expand(project: &Project, anchors: &Anchors, chapter: &Path, text: &str) -> Result<String, Vec<Fault>> {
-    let mut page = Page { project, anchors, chapter, faults: Vec::new(), has: BTreeSet::new(), groups: 0 };
+pub(crate) fn expand(
+    project: &Project,
+    anchors: &Anchors,
+    seen: &Seen,
+    chapter: &Path,
+    text: &str,
+) -> Result<String, Vec<Fault>> {
+    let mut page = Page { project, anchors, seen, chapter, faults: Vec::new(), has: BTreeSet::new(), groups: 0 };
     // Running text first: this changes no line's number, and leaves alone what the second pass looks for.
     let text = page.running_text(text);
     let text = page.blocks(&text);
@@ -89,6 +136,7 @@ pub(crate) fn expand(project: &Project, anchors: &Anchors, chapter: &Path, text:
 struct Page<'a> {
     project: &'a Project,
     anchors: &'a Anchors,
+    seen: &'a Seen,
     chapter: &'a Path,
     faults: Vec<Fault>,
     /// The anchors that it has so far.
@@ -102,21 +150,57 @@ impl Page<'_> {
         self.faults.push(Fault { page: self.project.page(self.chapter), line, what: what.into() });
     }
 
-    /// The links in running text: they lead to where the book shows the thing, or quote it.
+    /// The links in running text: they lead to where the book shows the thing, or quote it. And the errnos that rows of
+    /// tables are about, which become such links.
     fn running_text(&mut self, text: &str) -> String {
-        let mut edits = Vec::new();
+        let mut edits = self.errnos_of_rows(text);
         for reference in references(text).into_iter().filter(|reference| !reference.shown) {
             match self.mention(&reference) {
                 Ok(replacement) => edits.push((reference.range.clone(), replacement)),
                 Err(what) => self.fault(reference.line, what),
             }
         }
+        edits.sort_by_key(|(range, _)| range.start);
         apply(text, edits)
+    }
+
+    /// The errnos that stand in the first cell of a table's row, and nothing else with them, as links to what the book says
+    /// of them.
+    fn errnos_of_rows(&self, text: &str) -> Vec<(Range<usize>, String)> {
+        let mut edits = Vec::new();
+        // The links of a row's first cell so far; `None` in other cells, and if there is something else in it.
+        let mut cell: Option<Vec<(Range<usize>, String)>> = None;
+        let mut is_first = false;
+        for (event, range) in parser(text).into_offset_iter() {
+            match event {
+                Event::Start(Tag::TableRow) => is_first = true,
+                Event::Start(Tag::TableCell) => cell = std::mem::take(&mut is_first).then(Vec::new),
+                Event::End(TagEnd::TableCell) => edits.extend(cell.take().unwrap_or_default()),
+                Event::Text(text) if text.trim_matches([',', ' ']).is_empty() => {}
+                Event::Code(name) if seen::is_errno(&name) => {
+                    if let (Some(links), Some(entry)) = (&mut cell, self.anchors.entry(self.chapter, &name)) {
+                        links.push((range, format!("[`{name}`]({entry})")));
+                    }
+                }
+                _ => cell = None,
+            }
+        }
+        edits
     }
 
     fn mention(&self, reference: &Reference) -> Result<String, String> {
         match reference.kind {
             Kind::Recording => self.mention_recording(reference),
+            Kind::Recordings => {
+                let name = reference.name.as_deref().unwrap_or_default();
+                match self.anchors.entry(self.chapter, name) {
+                    Some(entry) => Ok(format!("[{}]({entry})", reference.text)),
+                    None => Err(format!(
+                        "no page lists what shows {name}: link to `{}` alone in a paragraph, below a heading of that name",
+                        reference.target
+                    )),
+                }
+            }
             Kind::Exercise => {
                 let exercise = self.exercise(reference)?;
                 match self.anchors.link(self.chapter, &exercise.id) {
@@ -126,10 +210,11 @@ impl Page<'_> {
             }
             Kind::Code => {
                 let code = self.code(reference)?;
+                let text = code.quote(&reference.text).unwrap_or_else(|| Ok(reference.text.clone()))?;
                 // On the page of a file that the book does not show there is nothing to lead to.
                 Ok(match self.anchors.link(self.chapter, &code.id) {
-                    Some(home) => format!("[{}]({home})", reference.text),
-                    None => reference.text.clone(),
+                    Some(home) => format!("[{text}]({home})"),
+                    None => text,
                 })
             }
         }
@@ -204,6 +289,7 @@ impl Page<'_> {
         let [reference] = references else { return self.spellings(references) };
         let shown = match reference.kind {
             Kind::Recording => self.show_recording(reference),
+            Kind::Recordings => self.show_seen(reference),
             Kind::Exercise => self.show_exercise(reference),
             Kind::Code => self.code(reference).map(|code| {
                 let first = self.has.insert(code.id.clone());
@@ -240,6 +326,18 @@ impl Page<'_> {
         }
         self.show_once(&id)?;
         Ok(trace::section(&recording, &title, &reference.path))
+    }
+
+    fn show_seen(&self, reference: &Reference) -> Result<String, String> {
+        let name = reference.name.as_deref().unwrap_or_default();
+        let title = html::inline(&reference.text);
+        let link = |id: &str| self.anchors.link(self.chapter, id);
+        let entry = |name: &str| self.anchors.entry(self.chapter, name);
+        let list = match seen::is_errno(name) {
+            true => self.seen.errno(&title, name, link, entry),
+            false => self.seen.call(&title, name, link, entry),
+        };
+        list.ok_or(format!("no recording that the book shows has {name}: mend the name, or remove the link"))
     }
 
     fn show_exercise(&mut self, reference: &Reference) -> Result<String, String> {

@@ -25,7 +25,28 @@
 //!
 //! Within a sentence the link leads to that line, wherever the book shows it. Four texts are replaced by what was
 //! recorded: `line` (`bind(4, …) = -1 EADDRINUSE (Address already in use)`), `call` (left of the `=`), `result` (right of
-//! it) and `errno`. Without a number the link leads to the recording. (`…json@4` means the same as `…json#4`.)
+//! it) and `errno`. Without a number the link leads to the recording. (`…json@4` means the same as `…json#4`.) In
+//! the place of a number may stand the name of a call, `…json#bind`: its first line, wherever that is.
+//!
+//! ## What all recorded runs have of an errno or a call
+//!
+//! ```markdown
+//! ## EADDRINUSE
+//!
+//! What it means, and what to do.
+//!
+//! [Shown by](traces/#EADDRINUSE)
+//! ```
+//!
+//! A link to the *folder* of the recordings, **alone in its paragraph**, becomes the list of all runs in the book that have
+//! it: for an errno (capital letters) by the calls that brought it, for a call (`traces/#bind`) with the errnos that it
+//! brought. The list stands below a heading of the same name, and such headings are linked: from each other's lists,
+//! from `[EAGAIN](traces/#EAGAIN)` in running text, and from the tables of all chapters whose rows begin with an errno
+//! (`` | `EADDRINUSE` | … ``).
+//!
+//! `book/errnos.md` and `book/calls.md` are made of such entries, sorted by name, and `cargo workbook check` finds what is
+//! missing there and what is too much. An entry on something that no recording shows has no list but a paragraph that begins
+//! with `**Not shown:**` and says why.
 //!
 //! ## Code
 //!
@@ -44,7 +65,15 @@
 //! [Python](../lessons/bind/src/bind.py) [libc](../lessons/bind/src/main.rs#first_bind) [nix](../lessons/bind/src/main.rs#nix_form)
 //! ```
 //!
-//! Within a sentence, the link leads to where the book shows that code; where it does not, only the text stays.
+//! Within a sentence, the link leads to where the book shows that code; where it does not, only the text stays. A text that
+//! ends in `(…)` is replaced by the call that the code makes, with its arguments:
+//!
+//! ```markdown
+//! In C it is [libc::bind(…)](../lessons/bind/src/main.rs#first_bind).
+//! ```
+//!
+//! The code must have exactly one such call. Where it has several, a word that only one of them has tells which:
+//! `[libc::fcntl(…F_SETFL…)](…)`.
 //!
 //! ## An exercise
 //!
@@ -80,9 +109,11 @@ mod html;
 mod predict;
 mod project;
 mod reference;
+mod seen;
 mod trace;
 
 pub use reference::{Kind, Reference, references};
+pub use seen::{How, Sighting, sightings};
 
 use std::path::Path;
 
@@ -116,10 +147,11 @@ impl Preprocessor for Pages {
                 anchors.add(&project, path, &chapter.content);
             }
         }
+        let seen = anchors.seen(&project);
         let mut faults: Vec<Fault> = Vec::new();
         book.for_each_chapter_mut(|chapter| {
             let Some(path) = chapter.path.clone() else { return };
-            match expand(&project, &anchors, &path, &chapter.content) {
+            match expand(&project, &anchors, &seen, &path, &chapter.content) {
                 Ok(content) => chapter.content = content,
                 Err(found) => faults.extend(found.into_iter().map(|fault| in_source(&project, chapter, fault))),
             }

@@ -1,4 +1,4 @@
-//! What a chapter refers to: the links that name a recording, code or an exercise.
+//! What a chapter refers to: the links that name a recording, all recordings, code or an exercise.
 
 use std::ops::Range;
 
@@ -13,7 +13,8 @@ pub struct Reference {
     pub target: String,
     /// The file in it, relative to the chapter: `traces/bind/port-in-use.json`.
     pub path: String,
-    /// What it names in the file: `4` or `3-6` of a recording, `port_in_use` of code, `any-port` of an exercise.
+    /// What it names in the file: `4`, `3-6` or `bind` of a recording, `port_in_use` of code, `any-port` of an exercise; in all
+    /// recordings an errno (`EAGAIN`) or a call (`bind`).
     pub name: Option<String>,
     /// The link's text as written.
     pub text: String,
@@ -31,8 +32,11 @@ pub struct Reference {
 /// What a [`Reference`] names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A recorded run: `traces/bind/port-in-use.json`; its name, if any, is a step (`4`) or steps (`3-6`) of the trace.
+    /// A recorded run: `traces/bind/port-in-use.json`; its name, if any, is a step (`4`, `bind`) or steps (`3-6`) of the
+    /// trace.
     Recording,
+    /// What all recorded runs have of an errno or a call: `traces/#EADDRINUSE`, `traces/#bind`.
+    Recordings,
     /// Code: a file, or with a name one function or other item of it (in TOML: one table).
     Code,
     /// An exercise: `../lessons/bind/exercises.toml#any-port`.
@@ -41,7 +45,7 @@ pub enum Kind {
 
 impl Reference {
     /// The name that a recording or an exercise has everywhere: `bind/port-in-use`, `bind/any-port`. `None` for
-    /// code, and for an exercise link without a name.
+    /// code, for all recordings, and for an exercise link without a name.
     pub fn id(&self) -> Option<String> {
         match self.kind {
             Kind::Recording => {
@@ -54,7 +58,7 @@ impl Reference {
                 let lesson = folder.rsplit_once('/').map_or(folder, |(_, lesson)| lesson);
                 Some(format!("{lesson}/{}", self.name.as_deref()?))
             }
-            Kind::Code => None,
+            Kind::Code | Kind::Recordings => None,
         }
     }
 
@@ -73,6 +77,7 @@ impl Reference {
         let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
         let kind = match extension {
             "json" if path.starts_with("traces/") || path.contains("/traces/") => Kind::Recording,
+            _ if name.is_some() && (path == "traces/" || path.ends_with("/traces/")) => Kind::Recordings,
             "toml" if path.ends_with("/exercises.toml") => Kind::Exercise,
             "rs" | "py" | "toml" | "c" | "sh" => Kind::Code,
             _ => return None,
@@ -231,6 +236,16 @@ mod tests {
     fn a_step_may_be_written_as_in_ids() {
         let reference = only("See [it](traces/bind/port-in-use.json@4).");
         assert_eq!((reference.path.as_str(), reference.name.as_deref()), ("traces/bind/port-in-use.json", Some("4")));
+    }
+
+    #[test]
+    fn the_folder_of_the_recordings_stands_for_all_of_them() {
+        for target in ["traces/#EADDRINUSE", "../traces/#EADDRINUSE"] {
+            let reference = only(&format!("[Shown by]({target})"));
+            assert_eq!((reference.kind, reference.name.as_deref()), (Kind::Recordings, Some("EADDRINUSE")));
+            assert!(reference.shown);
+        }
+        assert!(references("[All](traces/) and [one](traces/bind/) and [another](other/#bind)").is_empty());
     }
 
     #[test]

@@ -136,13 +136,20 @@ pub(crate) fn quote(event: &Event, text: &str) -> Option<Result<String, String>>
     Some(quoted.map(|quoted| format!("<code>{}</code>", escape_for_markdown(&quoted))))
 }
 
-/// The steps that a reference names: `4`, `3-6`.
+/// The steps that a reference names: `4`, `3-6`, or `bind` for the first line of that call.
 pub(crate) fn steps(recording: &Recording, name: &str) -> Result<RangeInclusive<usize>, String> {
+    let events = recording.trace.as_ref().map_or(&[][..], |trace| &trace.events);
+    let is_it = |event: &Event| event.call().is_some_and(|call| call.name == name);
+    if let Some(index) = events.iter().position(is_it) {
+        return Ok(index + 1..=index + 1);
+    }
     let (first, last) = name.split_once('-').unwrap_or((name, name));
     let (Ok(first), Ok(last)) = (first.parse::<usize>(), last.parse::<usize>()) else {
-        return Err(format!("`{name}` is not a step: write a line's number (`4`), or two (`3-6`)"));
+        return Err(format!(
+            "`{name}` is not a step: write a line's number (`4`), two (`3-6`), or the name of a call that the trace has (`bind`)"
+        ));
     };
-    let count = recording.trace.as_ref().map_or(0, |trace| trace.events.len());
+    let count = events.len();
     if first == 0 || first > last || last > count {
         return Err(format!("there is no step {name}: the trace has {count} lines, counted from 1"));
     }
@@ -499,7 +506,8 @@ pub(crate) mod tests {
         for bad in ["0", "5", "3-2", "2-9"] {
             assert!(steps(&recording, bad).unwrap_err().contains("the trace has 4 lines"), "{bad}");
         }
-        assert!(steps(&recording, "x").unwrap_err().contains("is not a step"));
+        assert_eq!(steps(&recording, "bind"), Ok(2..=2), "the first bind");
+        assert!(steps(&recording, "listen").unwrap_err().contains("is not a step"));
     }
 
     #[test]

@@ -171,6 +171,45 @@ fn lines_of_a_run_may_be_shown_again() {
 }
 
 #[test]
+fn the_folder_of_recordings_becomes_a_list_of_what_shows_it() {
+    let errnos = "## EINVAL\n\nIt makes no sense.\n\n[Shown by](traces/#EINVAL)\n";
+    let calls = "## bind\n\n[Shown by](traces/#bind)\n\nIt may say [no](traces/#EINVAL).\n";
+    let shows = format!(
+        "{RUN}\n\n| errno | why |\n|---|---|\n| `EINVAL` | `EINVAL` |\n| `EPERM` | |\n| `EINVAL` twice | |\n\
+                         | `EPERM`, `EINVAL` | |\n"
+    );
+    let pages = Project::new()
+        .expand(&[("bind.md", &shows), ("errnos.md", errnos), ("more/calls.md", calls)])
+        .expect("nothing is missing");
+    let place = "<a href=\"bind.md#bind/port-in-use@2\">bind/port-in-use</a>: Shows it.";
+    for (page, part) in [
+        (1, "<a href=\"more/calls.md#bind\"><code>bind</code></a>"),
+        (1, place),
+        (2, "Errnos in this book: <a href=\"../errnos.md#einval\"><code>EINVAL</code></a>."),
+        (2, &place.replace("bind.md", "../bind.md")),
+        (2, "It may say [no](../errnos.md#einval)."),
+        (
+            0,
+            "| [`EINVAL`](errnos.md#einval) | `EINVAL` |\n| `EPERM` | |\n| `EINVAL` twice | |\n\
+             | `EPERM`, [`EINVAL`](errnos.md#einval) | |\n",
+        ),
+    ] {
+        assert!(pages[page].contains(part), "{part}\nis not in\n{}", pages[page]);
+    }
+}
+
+#[test]
+fn a_call_of_the_code_may_be_quoted() {
+    let book = Project::new();
+    let text = "It is [ask(…)](../lessons/bind/src/main.rs#port_in_use).\n";
+    let quoted = "<code>ask&#40;&#41;</code>";
+    assert_eq!(book.page(text).expect("nothing is missing"), format!("It is {quoted}.\n"));
+    let page = book.page(&format!("{text}\n[The code](../lessons/bind/src/main.rs#port_in_use)\n"));
+    let page = page.expect("nothing is missing");
+    assert!(page.starts_with(&format!("It is [{quoted}](#lessons/bind/src/main.rs:port_in_use).\n")), "{page}");
+}
+
+#[test]
 fn what_is_missing_stops_the_build_and_is_named_with_its_line() {
     let book = Project::new();
     let fault = book.fault("# a\n\n[x](traces/bind/nothing.json)\n");
@@ -206,6 +245,15 @@ fn what_is_missing_stops_the_build_and_is_named_with_its_line() {
 
     let fault = book.fault("see [x](../lessons/bind/exercises.toml#any-port)\n");
     assert!(fault.contains("no page shows the exercise bind/any-port"), "{fault}");
+
+    let fault = book.fault("see [tell(…)](../lessons/bind/src/main.rs#port_in_use)\n");
+    assert!(fault.contains("no call `tell(…)` in lessons/bind/src/main.rs:port_in_use"), "{fault}");
+
+    let fault = book.fault(&format!("{RUN}\n\n[Shown by](traces/#EPERM)\n"));
+    assert!(fault.contains("book/bind.md:3: no recording that the book shows has EPERM"), "{fault}");
+
+    let fault = book.fault("see [it](traces/#EINVAL)\n");
+    assert!(fault.contains("no page lists what shows EINVAL"), "{fault}");
 
     let fault = book.fault("a\n\n> **Predict:** What?\n> - [x] a :: b\n>\n> c\n");
     assert!(fault.contains("book/bind.md:3: this prediction has only one choice"), "{fault}");

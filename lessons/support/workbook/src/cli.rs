@@ -49,7 +49,7 @@ pub enum Command {
         #[arg(long)]
         anyway: bool,
     },
-    /// Check that the book does not lie: recordings, blocks typed by hand, names, links
+    /// Check that the book does not lie: recordings, blocks typed by hand, names, indexes, links
     #[command(after_help = "Each finding says where it is and what to do about it; with any, the exit status is 1.")]
     Check {
         /// Check only this

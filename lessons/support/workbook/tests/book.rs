@@ -40,6 +40,11 @@ fn what_is_named_exists_and_what_exists_is_shown() {
 }
 
 #[test]
+fn the_indexes_explain_every_errno_and_every_call() {
+    holds(Rule::Indexes);
+}
+
+#[test]
 fn every_link_leads_somewhere() {
     holds(Rule::Links);
 }

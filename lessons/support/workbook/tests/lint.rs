@@ -399,6 +399,60 @@ fn a_lesson_without_a_chapter_is_found() {
     assert_finding(&sample.only_finding(Rule::Names), "book/SUMMARY.md:1", &["lesson sample has no chapter"]);
 }
 
+/// Changes the index of the errnos, and expects one finding there.
+#[track_caller]
+fn is_no_index(from: &str, to: &str, line: usize, words: &[&str]) {
+    let sample = Sample::new();
+    sample.replace("book/errnos.md", from, to);
+    assert_finding(&sample.only_finding(Rule::Indexes), &format!("book/errnos.md:{line}"), words);
+}
+
+#[test]
+fn what_a_recording_shows_and_an_index_does_not_explain_is_found() {
+    let entry = "## EFAULT\n\nThe pointer leads nowhere.\n\n[Shown by](traces/#EFAULT)\n\n";
+    is_no_index(entry, "", 1, &["step 6 of sample/two-sockets shows the errno EFAULT", "`## EFAULT`"]);
+    is_no_index("The pointer leads nowhere.\n", "", 9, &["EFAULT is not explained"]);
+    is_no_index("[Shown by](traces/#EFAULT)\n", "", 9, &["not listed", "`[Shown by](traces/#EFAULT)`"]);
+    is_no_index("traces/#EFAULT", "traces/#EADDRINUSE", 9, &["the runs that show EFAULT are not listed"]);
+
+    let sample = Sample::new();
+    sample.replace("book/calls.md", "\n## socketpair\n\nIt is a call.\n\n[Shown by](traces/#socketpair)\n", "");
+    let words = ["step 1 of sample/two-ends shows the call socketpair"];
+    assert_finding(&sample.only_finding(Rule::Indexes), "book/calls.md:1", &words);
+}
+
+#[test]
+fn a_book_without_an_index_is_found() {
+    let sample = Sample::new();
+    std::fs::remove_file(sample.file("book/errnos.md")).expect("it was there");
+    let findings = sample.check(&[Rule::Indexes]).findings;
+    assert_eq!(findings.len(), 2, "{findings:#?}");
+    assert_finding(&findings[0], "book/errnos.md:1", &["EADDRINUSE"]);
+}
+
+#[test]
+fn what_an_index_explains_and_no_recording_shows_is_found() {
+    is_no_index(
+        "## ENFILE",
+        "## ENFILE\n\nFull.\n\n## EPERM",
+        15,
+        &["no recording shows the errno ENFILE", "**Not shown:**"],
+    );
+    is_no_index("**Not shown:** nobody", "Nobody", 15, &["no recording shows the errno ENFILE"]);
+    let excuse = "\n**Not shown:** it is too dangerous.\n\n[Shown by](traces/#EFAULT)";
+    is_no_index(
+        "[Shown by](traces/#EFAULT)",
+        excuse,
+        9,
+        &["EFAULT is said not to be shown", "step 6 of sample/two-sockets"],
+    );
+}
+
+#[test]
+fn an_index_is_sorted() {
+    is_no_index("## ENFILE", "## EBADE", 15, &["EBADE stands behind EFAULT"]);
+}
+
 /// Adds a link to the page, and expects it to lead nowhere.
 #[track_caller]
 fn leads_nowhere(text: &str, words: &[&str]) {

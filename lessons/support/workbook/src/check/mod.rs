@@ -1,6 +1,7 @@
 //! The content lint: the book is checked like code, and each finding says what to do.
 
 mod blocks;
+mod indexes;
 mod links;
 mod markdown;
 mod names;
@@ -24,13 +25,15 @@ pub enum Rule {
     Blocks,
     /// Whatever a page names exists, and whatever exists is shown
     Names,
+    /// The indexes explain every errno and every call that a recording shows, and nothing else
+    Indexes,
     /// Every link of the built book leads somewhere
     Links,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Rule; 4] = [Rule::Recordings, Rule::Blocks, Rule::Names, Rule::Links];
+    pub const ALL: [Rule; 5] = [Rule::Recordings, Rule::Blocks, Rule::Names, Rule::Indexes, Rule::Links];
 }
 
 /// Something that is wrong, and what to do.
@@ -87,6 +90,9 @@ pub fn check(project: &Project, programs: &[Program], rules: &[Rule]) -> Result<
     }
     if rules.contains(&Rule::Names) {
         names::check(project, programs, &mut report)?;
+    }
+    if rules.contains(&Rule::Indexes) {
+        indexes::check(project, &mut report)?;
     }
     if rules.contains(&Rule::Links) {
         links::check(project, &mut report)?;
