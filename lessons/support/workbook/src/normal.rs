@@ -16,6 +16,8 @@
 //! - **amounts** of bytes in the printed text (a number with a point, and a unit: `3.9 MB`) become `AMOUNT`;
 //! - **how a process or a thread is started** (`fork`, `clone`, `clone3`, and with what) is the C library's affair and
 //!   that of its version: it becomes `clone()`;
+//! - **how much a full buffer took**: a send that took something, and not all that it was given, took `SOME`. That it was short
+//!   is the point; how short is the machine's affair;
 //! - **what the kernel holds** after a call is compared only where there is one thread (with several it depends on which was
 //!   faster) and where this machine lets the observer look; not compared is a queue's limit, which a setting of the machine
 //!   caps, and FIN_WAIT1 and FIN_WAIT2 count as one;
