@@ -428,7 +428,7 @@ mod tests {
         let mut names = Names::default();
         let mut events: Vec<Event> = of.iter().map(|state| event(state)).collect();
         events.iter_mut().for_each(|event| names.rename_event(event));
-        forget_repeated(&mut events);
+        forget_what_did_not_change(&mut events);
         events.iter().map(|event| event.kernel.as_ref()?.sockets[0].state.as_ref().map(ToString::to_string)).collect()
     }
 
