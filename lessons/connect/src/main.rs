@@ -129,7 +129,7 @@ static LESSON: Lesson = Lesson {
         },
         Experiment {
             name: "the-wrong-limit",
-            shows: "The same silence, and SO_RCVTIMEO set to 10 ms. A tenth of a second later a signal ends the waiting.",
+            shows: "The same silence, and SO_RCVTIMEO set to 10 ms. A little later, after 150 ms, a signal ends the waiting.",
             notice: "connect did not look at the limit for receiving: the signal ended it.",
             outcomes: &[Expected::anywhere(&[
                 calls("connect", "0 ERESTARTSYS"),
@@ -682,19 +682,20 @@ fn the_wrong_limit() -> Result<(), Stop> {
     }
 
     let start = Instant::now();
-    signal_after(100_000)?;
+    signal_after(150_000)?;
     // SAFETY: `address` is a sockaddr_in, LENGTH bytes long, and connect only reads it.
     if unsafe { libc::connect(client, (&raw const address).cast(), LENGTH) } == 0 {
         return Err(Stop::unexpected("the server answered"));
     }
     let errno = Errno::last();
-    let when = if start.elapsed().as_millis() >= 100 { "when the signal came, and not before" } else { "too early" };
+    signal_after(0)?;
+    let when = if start.elapsed().as_millis() >= 150 { "when the signal came, and not before" } else { "too early" };
     println!("{errno:?}, {when}");
     Ok(())
 }
 
-/// SIGALRM comes after so many microseconds, and then every second. Its handler does nothing, and interrupts whatever call
-/// waits then. (On a machine that is very busy the first may come before we wait.)
+/// SIGALRM comes after so many microseconds; with 0 none comes any more. Its handler does nothing, and interrupts whatever
+/// call waits then. (Should the machine be so busy that we do not wait yet, another one comes a second later.)
 fn signal_after(microseconds: libc::suseconds_t) -> Result<(), Stop> {
     extern "C" fn does_nothing(_: libc::c_int) {}
     // SAFETY: a sigaction is plain numbers, for which all zeros is a value: no flags, so no SA_RESTART, and an empty mask.
@@ -855,11 +856,12 @@ fn interrupted() -> Result<(), Stop> {
     fall_silent(listener, address)?;
     let client = inet(libc::SOCK_STREAM)?;
     for _ in 1..=2 {
-        signal_after(100_000)?;
+        signal_after(150_000)?;
         // SAFETY: `address` is a sockaddr_in, LENGTH bytes long, and connect only reads it.
         if unsafe { libc::connect(client, (&raw const address).cast(), LENGTH) } == 0 {
             return Err(Stop::unexpected("the server answered"));
         }
+        signal_after(0)?;
     }
     let mut peer = ipv4([0; 4], 0);
     let mut length = LENGTH;
