@@ -129,7 +129,7 @@ static LESSON: Lesson = Lesson {
         },
         Experiment {
             name: "the-wrong-limit",
-            shows: "The same silence, and SO_RCVTIMEO set to 10 ms. A tenth of a second later a signal ends the waiting.",
+            shows: "The same silence, and SO_RCVTIMEO set to 10 ms. A little later, after 150 ms, a signal ends the waiting.",
             notice: "connect did not look at the limit for receiving: the signal ended it.",
             outcomes: &[Expected::anywhere(&[
                 calls("connect", "0 ERESTARTSYS"),
@@ -605,26 +605,29 @@ fn to_the_wildcard() -> Result<(), Stop> {
     Ok(())
 }
 
-/// A server whose queue is full, and its address. Whoever connects there hears nothing: no yes, no no.
-fn silent_server() -> Result<SilentServer, Stop> {
-    let (listener, address) = server(0)?;
-    // One client has room, also with a backlog of 0.
+/// The address of a server whose queue is full. Whoever connects there hears nothing: no yes, no no.
+fn silent_server() -> Result<libc::sockaddr_in, Stop> {
+    let (listener, address) = bound(libc::SOCK_STREAM)?;
+    fall_silent(listener, address)?;
+    Ok(address)
+}
+
+/// Lets this socket listen, with room for one client, and takes that place.
+fn fall_silent(listener: libc::c_int, address: libc::sockaddr_in) -> Result<(), Stop> {
+    // SAFETY: listen takes two numbers and no pointer.
+    if unsafe { libc::listen(listener, 0) } == -1 {
+        return Err(Stop::failed("listen"));
+    }
     let guest = inet(libc::SOCK_STREAM)?;
     // SAFETY: `address` is a sockaddr_in, LENGTH bytes long, and connect only reads it.
     if unsafe { libc::connect(guest, (&raw const address).cast(), LENGTH) } == -1 {
         return Err(Stop::failed("connect"));
     }
-    Ok(SilentServer { listener, guest, address })
-}
-
-struct SilentServer {
-    listener: libc::c_int,
-    guest: libc::c_int,
-    address: libc::sockaddr_in,
+    Ok(())
 }
 
 fn silence() -> Result<(), Stop> {
-    let address = silent_server()?.address;
+    let address = silent_server()?;
     let client = inet(libc::SOCK_STREAM)?;
     let limit = libc::timeval { tv_sec: 0, tv_usec: 50_000 };
     // SAFETY: `limit` is a timeval, TIMEVAL bytes long, and setsockopt only reads it.
@@ -668,7 +671,7 @@ fn state(fd: libc::c_int) -> Result<String, Stop> {
 }
 
 fn the_wrong_limit() -> Result<(), Stop> {
-    let address = silent_server()?.address;
+    let address = silent_server()?;
     let client = inet(libc::SOCK_STREAM)?;
     let limit = libc::timeval { tv_sec: 0, tv_usec: 10_000 };
     // SAFETY: `limit` is a timeval, TIMEVAL bytes long, and setsockopt only reads it.
@@ -679,19 +682,20 @@ fn the_wrong_limit() -> Result<(), Stop> {
     }
 
     let start = Instant::now();
-    signal_after(100_000)?;
+    signal_after(150_000)?;
     // SAFETY: `address` is a sockaddr_in, LENGTH bytes long, and connect only reads it.
     if unsafe { libc::connect(client, (&raw const address).cast(), LENGTH) } == 0 {
         return Err(Stop::unexpected("the server answered"));
     }
     let errno = Errno::last();
-    let when = if start.elapsed().as_millis() >= 100 { "when the signal came, and not before" } else { "too early" };
+    signal_after(0)?;
+    let when = if start.elapsed().as_millis() >= 150 { "when the signal came, and not before" } else { "too early" };
     println!("{errno:?}, {when}");
     Ok(())
 }
 
-/// SIGALRM comes after so many microseconds, and then every second. Its handler does nothing, and interrupts whatever call
-/// waits then. (On a machine that is very busy the first may come before we wait.)
+/// SIGALRM comes after so many microseconds; with 0 none comes any more. Its handler does nothing, and interrupts whatever
+/// call waits then. (Should the machine be so busy that we do not wait yet, another one comes a second later.)
 fn signal_after(microseconds: libc::suseconds_t) -> Result<(), Stop> {
     extern "C" fn does_nothing(_: libc::c_int) {}
     // SAFETY: a sigaction is plain numbers, for which all zeros is a value: no flags, so no SA_RESTART, and an empty mask.
@@ -725,7 +729,7 @@ fn signal_after(microseconds: libc::suseconds_t) -> Result<(), Stop> {
 }
 
 fn gives_up() -> Result<(), Stop> {
-    let address = silent_server()?.address;
+    let address = silent_server()?;
     let client = inet(libc::SOCK_STREAM)?;
     let limit: libc::c_uint = 50; // milliseconds
     let size = size_of::<libc::c_uint>() as libc::socklen_t;
@@ -827,7 +831,7 @@ fn after_the_verdict() -> Result<(), Stop> {
 }
 
 fn with_a_limit() -> Result<(), Stop> {
-    let address = silent_server()?.address;
+    let address = silent_server()?;
     let start = Instant::now();
     let client = inet(libc::SOCK_STREAM | libc::SOCK_NONBLOCK)?;
     // SAFETY: `address` is a sockaddr_in, LENGTH bytes long, and connect only reads it.
@@ -848,15 +852,16 @@ fn with_a_limit() -> Result<(), Stop> {
 }
 
 fn interrupted() -> Result<(), Stop> {
-    let server = silent_server()?;
-    let address = server.address;
+    let (listener, address) = shared(ipv4([127, 0, 0, 1], 0))?;
+    fall_silent(listener, address)?;
     let client = inet(libc::SOCK_STREAM)?;
     for _ in 1..=2 {
-        signal_after(100_000)?;
+        signal_after(150_000)?;
         // SAFETY: `address` is a sockaddr_in, LENGTH bytes long, and connect only reads it.
         if unsafe { libc::connect(client, (&raw const address).cast(), LENGTH) } == 0 {
             return Err(Stop::unexpected("the server answered"));
         }
+        signal_after(0)?;
     }
     let mut peer = ipv4([0; 4], 0);
     let mut length = LENGTH;
@@ -867,7 +872,13 @@ fn interrupted() -> Result<(), Stop> {
     let errno = Errno::last();
     println!("after the signal:    {}, and no peer: {errno:?}", state(client)?);
 
-    answer(&server, own_address(client)?)?;
+    // At the server's address another socket now knocks at the client. TCP lets two attempts that meet become one connection.
+    let (other_end, _) = shared(address)?;
+    let client_address = own_address(client)?;
+    // SAFETY: `client_address` is a sockaddr_in, LENGTH bytes long, and connect only reads it.
+    if unsafe { libc::connect(other_end, (&raw const client_address).cast(), LENGTH) } == -1 {
+        return Err(Stop::failed("connect"));
+    }
     println!("after the answer:    {}", state(client)?);
     for _ in 1..=2 {
         // SAFETY: as above.
@@ -879,26 +890,20 @@ fn interrupted() -> Result<(), Stop> {
     Ok(())
 }
 
-/// The silent server stops listening, and from the same address it knocks at the client that still knocks there itself.
-/// TCP lets two such attempts meet: they become one connection. (If the server only made room in its queue, the client
-/// would be in too, but not before it knocks again, a second after the first time.)
-fn answer(server: &SilentServer, client: libc::sockaddr_in) -> Result<(), Stop> {
-    for fd in [server.listener, server.guest] {
-        // SAFETY: the descriptor is ours, and is not used after this line.
-        if unsafe { libc::close(fd) } == -1 {
-            return Err(Stop::failed("close"));
-        }
-    }
+/// A TCP socket at this address, which shares its place with others that want to share, and its address.
+fn shared(address: libc::sockaddr_in) -> Result<(libc::c_int, libc::sockaddr_in), Stop> {
     let fd = inet(libc::SOCK_STREAM)?;
-    // SAFETY: the address is a sockaddr_in, LENGTH bytes long, and bind only reads it.
-    if unsafe { libc::bind(fd, (&raw const server.address).cast(), LENGTH) } == -1 {
+    let on: libc::c_int = 1;
+    let size = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: `on` is a number of `size` bytes, and setsockopt only reads it.
+    if unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_REUSEPORT, (&raw const on).cast(), size) } == -1 {
+        return Err(Stop::failed("setsockopt"));
+    }
+    // SAFETY: `address` is a sockaddr_in, LENGTH bytes long, and bind only reads it.
+    if unsafe { libc::bind(fd, (&raw const address).cast(), LENGTH) } == -1 {
         return Err(Stop::failed("bind"));
     }
-    // SAFETY: `client` is a sockaddr_in, LENGTH bytes long, and connect only reads it.
-    if unsafe { libc::connect(fd, (&raw const client).cast(), LENGTH) } == -1 {
-        return Err(Stop::failed("connect"));
-    }
-    Ok(())
+    Ok((fd, own_address(fd)?))
 }
 
 fn one_after_another() -> Result<(), Stop> {

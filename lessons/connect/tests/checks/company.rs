@@ -12,7 +12,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use grader::{Fault, Run, Setting, Stage, peers};
-use nix::errno::Errno;
 use nix::sys::socket::{Backlog, SockaddrIn, bind, connect, listen, setsockopt, sockopt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,7 +25,11 @@ pub struct Silence {
 
 impl Silence {
     pub fn new() -> io::Result<Silence> {
-        let (listener, address) = peers::hold()?;
+        let mut listener = shared(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+        while peers::is_palindrome(peers::name_of(&listener)?.port()) {
+            listener = shared(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+        }
+        let address = peers::name_of(&listener)?;
         // A backlog of 0 still has room for one.
         listen(&listener, Backlog::new(0)?)?;
         let guest = peers::tcp()?;
@@ -47,32 +50,25 @@ impl Silence {
         Ok(here.filter_map(port).map(|port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).collect())
     }
 
-    /// Stops listening. A client that knocks here hears of it when it knocks the next time, a second after the first.
-    fn close(self) -> SocketAddrV4 {
-        drop(self.listener);
-        drop(self.guest);
-        self.address
-    }
-
     /// Answers those who knock, without waiting until they knock again: knocks at *them*, from this same address. Two
-    /// attempts that meet become one connection. The connections live as long as what is returned.
+    /// attempts that meet become one connection. It lives as long as what is returned.
     fn answer(self) -> io::Result<Vec<OwnedFd>> {
-        let clients = self.knocking()?;
-        let address = self.close();
-        clients.into_iter().map(|client| knock_back(address, client)).collect()
+        let mut all = vec![];
+        for client in self.knocking()? {
+            let socket = shared(self.address)?;
+            connect(socket.as_raw_fd(), &SockaddrIn::from(client))?;
+            all.push(socket);
+        }
+        all.extend([self.listener, self.guest]);
+        Ok(all)
     }
 }
 
-fn knock_back(address: SocketAddrV4, client: SocketAddrV4) -> io::Result<OwnedFd> {
+/// A TCP socket at this address that shares its place with others that want to share.
+fn shared(address: SocketAddrV4) -> io::Result<OwnedFd> {
     let socket = peers::tcp()?;
-    setsockopt(&socket, sockopt::ReuseAddr, &true)?;
-    // Another child that is just being started may hold a copy of the listener, for a moment.
-    peers::wait_for("the listener to be gone", || match bind(socket.as_raw_fd(), &SockaddrIn::from(address)) {
-        Ok(()) => Ok(true),
-        Err(Errno::EADDRINUSE) => Ok(false),
-        Err(errno) => Err(errno.into()),
-    })?;
-    connect(socket.as_raw_fd(), &SockaddrIn::from(client))?;
+    setsockopt(&socket, sockopt::ReusePort, &true)?;
+    bind(socket.as_raw_fd(), &SockaddrIn::from(address))?;
     Ok(socket)
 }
 
@@ -96,8 +92,9 @@ pub fn interrupt_twice(child: &Child<'_>, silence: Silence, end: End) -> io::Res
     match end {
         _ if !child.waits(&silence)? => Ok(Vec::new()),
         End::Answer => silence.answer(),
+        // The client hears of it when it knocks the next time, a second after the first.
         End::Close => {
-            silence.close();
+            drop(silence);
             Ok(Vec::new())
         }
     }
