@@ -340,7 +340,7 @@ pub const ANSWERS: &[Wrong<Page>] = &[
         name: "sleeps_and_looks",
         put: |page| page.recv_timeout = sleeps_and_looks,
         rejected_by: "data_comes_through",
-        says: "Five bytes came before you were called, and the limit was 800 ms. After 8",
+        says: "Five bytes came before you were called, and the limit was 800 ms. After ",
         also: &[],
     },
     Wrong {

@@ -190,13 +190,14 @@ static LESSON: Lesson = Lesson {
         },
         Experiment {
             name: "ask-poll",
-            shows: "poll is asked for one event, POLLIN, in five situations.",
-            notice: "The end of the stream and the reset are readable too. POLLHUP came with the reset, and not with the end.",
+            shows: "poll is asked for one event, POLLIN, in six situations.",
+            notice: "The end of the stream and the reset are readable too. POLLHUP came when both directions had ended, and not with \
+                     the end of one.",
             outcomes: &[Expected::anywhere(&[
-                calls("poll", "0 1 1 1 1"),
+                calls("poll", "0 1 1 1 1 1"),
                 prints(
                     "silence:            nothing\nfive bytes:         POLLIN\nbytes and the end:  POLLIN\nthe end:            \
-                     POLLIN\na reset:            POLLIN POLLERR POLLHUP\n",
+                     POLLIN\nthe end of both:    POLLIN POLLHUP\na reset:            POLLIN POLLERR POLLHUP\n",
                 ),
             ])],
             play: ask_poll,
@@ -845,6 +846,13 @@ fn ask_poll() -> Result<(), Stop> {
     close(leaver)?;
     let (leaver, end) = conversation()?;
     close(leaver)?;
+    let (leaver, both_ended) = conversation()?;
+    close(leaver)?;
+    await_at(both_ended, libc::POLLIN)?;
+    // SAFETY: shutdown takes two numbers and no pointer.
+    if unsafe { libc::shutdown(both_ended, libc::SHUT_WR) } == -1 {
+        return Err(Stop::failed("shutdown"));
+    }
     let (breaker, broken) = conversation()?;
     reset(breaker)?;
     await_at(broken, 0)?;
@@ -854,6 +862,7 @@ fn ask_poll() -> Result<(), Stop> {
         ("five bytes:", talk),
         ("bytes and the end:", words_and_end),
         ("the end:", end),
+        ("the end of both:", both_ended),
         ("a reset:", broken),
     ];
     for (situation, fd) in situations {
