@@ -13,11 +13,14 @@
 //! - **times** of the trace are left out, durations in the printed text (a number with a point, and a unit: `59.9 s`) become
 //!   `TIME`, clock ticks that an ended child used (`si_stime=1 /* 0.01 s */`) become `TICKS`, and left out are the **kernel's release**
 //!   and the machine's **architecture**;
+//! - **amounts** of bytes in the printed text (a number with a point, and a unit: `3.9 MB`) become `AMOUNT`;
 //! - **how a process or a thread is started** (`fork`, `clone`, `clone3`, and with what) is the C library's affair and
 //!   that of its version: it becomes `clone()`;
 //! - **what the kernel holds** after a call is compared only where there is one thread (with several it depends on which was
 //!   faster) and where this machine lets the observer look; not compared is a queue's limit, which a setting of the machine
 //!   caps, and FIN_WAIT1 and FIN_WAIT2 count as one;
+//! - **how much a full buffer took**: a send that took something, and not all that it was given, took `SOME`. That it was short
+//!   is the point; how short is the machine's affair;
 //! - **threads**: the lines of each stay in their order, and the threads are put one after another, since which of two
 //!   comes first is the scheduler's affair.
 //!
@@ -129,12 +132,17 @@ pub fn normal(recording: &Recording) -> Recording {
             *remark = names.rename_text(remark);
         }
     }
-    normal.output = DURATION.replace_all(&names.rename_text(&normal.output), "TIME").into_owned();
+    let output = names.rename_text(&normal.output);
+    let output = DURATION.replace_all(&output, "TIME");
+    normal.output = AMOUNT.replace_all(&output, "AMOUNT").into_owned();
     normal
 }
 
 static DURATION: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\b[0-9]+\.[0-9]+ (s|ms|µs)\b").expect("it is a regular expression"));
+
+static AMOUNT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\b[0-9]+\.[0-9]+ [kMG]B\b").expect("it is a regular expression"));
 
 /// How long a child took, in clock ticks, and in seconds if it was any.
 static TICKS: LazyLock<Regex> =
@@ -251,6 +259,10 @@ impl Names {
                 call.outcome.value = Some(id);
                 call.outcome.text = id.to_string().into();
             }
+            None if is_short(call) => {
+                call.outcome.value = Some(1);
+                call.outcome.text = "SOME".into();
+            }
             None => call.outcome.text = self.rename_text(&call.outcome.text).into(),
         }
     }
@@ -347,6 +359,12 @@ fn inet_port(address: &Address) -> Option<u16> {
         Address::Inet { port, .. } | Address::Inet6 { port, .. } => Some(*port),
         _ => None,
     }
+}
+
+/// A send that took something, and not all.
+fn is_short(call: &Call) -> bool {
+    let taken = call.outcome.value.filter(|&taken| taken > 0);
+    call.name == "sendto" && taken.is_some_and(|taken| call.int("len").is_some_and(|given| taken < given))
 }
 
 fn returned_id(call: &Call) -> Option<i64> {
