@@ -61,7 +61,11 @@ static LESSON: Lesson = Lesson {
                     there is no room.",
             notice: "The first call was short: it took what there was room for. The last took nothing, which is EAGAIN, “not \
                      now”. (In between the trace is silent: the last gaps are filled.)",
-            outcomes: &[Expected::anywhere(&[calls("sendto", "n EAGAIN"), calls("poll", "0"), prints("Taken in all: ")])],
+            outcomes: &[Expected::anywhere(&[
+                calls("sendto", "n EAGAIN"),
+                calls("poll", "0"),
+                prints("Taken in all: "),
+            ])],
             play: full_pipe,
         },
         Experiment {
@@ -506,11 +510,9 @@ fn amount(bytes: usize) -> String {
 }
 
 fn how_much_fits() -> Result<(), Stop> {
-    for (name, size) in [
-        ("buffers of 4096:   ", Some(4096)),
-        ("buffers of 65536:  ", Some(65536)),
-        ("left to themselves:", None),
-    ] {
+    for (name, size) in
+        [("buffers of 4096:   ", Some(4096)), ("buffers of 65536:  ", Some(65536)), ("left to themselves:", None)]
+    {
         let (client, _server) = connected_with(size)?;
         lab::stop_watching();
         let taken = fill(client)?;
@@ -570,7 +572,9 @@ fn wait_until_it_sleeps(thread: libc::pid_t) -> Result<(), Stop> {
         let state = line.rsplit(") ").next().and_then(|rest| rest.chars().next());
         seen = if state == Some('S') { seen + 1 } else { 0 };
         if Instant::now() > deadline {
-            return Err(Stop::unexpected(format!("after 10 seconds the sender does not sleep; its state is {state:?}")));
+            return Err(Stop::unexpected(format!(
+                "after 10 seconds the sender does not sleep; its state is {state:?}"
+            )));
         }
     }
     Ok(())

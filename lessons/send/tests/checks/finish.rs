@@ -1,0 +1,253 @@
+//! `send/finish`
+
+use std::net::SocketAddrV4;
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use grader::{Bench, Fault, Run, Seen, Stage, Suite};
+use nix::errno::Errno;
+use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::time::{TimeVal, TimeValLike};
+use observer::Ending;
+use serde::{Deserialize, Serialize};
+
+use super::{Heard, Page, Peer, bytes, read_all, wait_for, waiting};
+
+pub fn add(suite: &mut Suite<Page>) {
+    suite
+        .check("send/finish", "peer_reads_everything", call, peer_reads_everything)
+        .check("send/finish", "peer_sees_the_end_at_once", call, peer_sees_the_end_at_once)
+        .check("send/finish", "late_talk_is_thrown_away", call, late_talk_is_thrown_away)
+        .check("send/finish", "a_silent_peer_costs_patience_only", call, a_silent_peer_costs_patience_only)
+        .check("send/finish", "closes_last", call, closes_last);
+}
+
+/// The connection that is to be finished.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Scene {
+    to: SocketAddrV4,
+    /// How many bytes the peer has sent already. They stay unread.
+    unread: usize,
+    /// How many bytes are sent before.
+    bytes: usize,
+    patience_ms: u64,
+}
+
+/// What came of a call.
+#[derive(Serialize, Deserialize)]
+struct Answer {
+    said: Result<(), i32>,
+    took_ms: u64,
+    /// Whether the socket is closed.
+    closed: bool,
+    /// The socket's number.
+    number: i32,
+}
+
+/// What is sent before.
+const MUCH: usize = 200_000;
+/// How long a peer waits for the end of the stream where it should come at once.
+const SILENCE: i64 = 600;
+/// The patience where it is to run out.
+const SHORT: u64 = 150;
+/// How late is too late.
+const TOO_LATE: u64 = 150;
+/// How long a function may take that has a patience of [`SHORT`]. Starting its process is included.
+const LIMIT: Duration = Duration::from_millis(1500);
+
+fn call(page: &Page, stage: &mut Stage, scene: Scene) -> Answer {
+    let socket = connected(&scene).expect("a connection to finish");
+    stage.gives(&socket);
+    let number = socket.into_raw_fd();
+    let patience = Duration::from_millis(scene.patience_ms);
+    let mut took = Duration::ZERO;
+    let said = stage.call(format!("finish(sock, {patience:?})"), || {
+        // SAFETY: the number comes from an OwnedFd that gave it away a few lines above.
+        let socket = unsafe { OwnedFd::from_raw_fd(number) };
+        let start = Instant::now();
+        let said = (page.finish)(socket, patience);
+        took = start.elapsed();
+        said
+    });
+    // SAFETY: F_GETFD takes a number only, and asks about it.
+    let closed = unsafe { libc::fcntl(number, libc::F_GETFD) } == -1;
+    Answer { said: said.map_err(|errno| errno as i32), took_ms: took.as_millis() as u64, closed, number }
+}
+
+fn connected(scene: &Scene) -> Result<OwnedFd, Errno> {
+    let socket = calls::connect_to(scene.to)?;
+    setsockopt(&socket, sockopt::SndBuf, &(2 * MUCH))?;
+    let there = || Ok(waiting(&socket)? >= scene.unread);
+    wait_for("the peer's first bytes", there).map_err(|_| Errno::ETIMEDOUT)?;
+    calls::send_all(&socket, &bytes(scene.bytes))?;
+    Ok(socket)
+}
+
+/// What a slow reader heard, and the run. The reader has said three bytes that nobody reads.
+fn slow_reader(bench: &Bench<Scene, Answer>) -> Result<(Run<Answer>, Heard), Fault> {
+    let peer = Peer::who(Some(16 * 1024), |socket| {
+        calls::send_all(&socket, b"bye")?;
+        thread::sleep(Duration::from_millis(30)); // It is slow.
+        setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(SILENCE))?;
+        read_all(&socket, 8 * 1024, 2 * MUCH, |_| thread::sleep(Duration::from_millis(1)))
+    })?;
+    let run = bench.play(Scene { to: peer.address, unread: 3, bytes: MUCH, patience_ms: 1000 })?;
+    Ok((run, peer.tells()?))
+}
+
+/// The last line that had to do with the end of the connection.
+fn last_line(run: &Run<Answer>) -> Option<usize> {
+    run.calls_of(&["shutdown", "recvfrom", "read", "close"]).last().map(|call| call.index)
+}
+
+fn peer_reads_everything(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
+    let (run, heard) = slow_reader(bench)?;
+    if heard.bytes.len() == MUCH {
+        match heard.end {
+            Ok(()) => return run.answer().map(drop),
+            Err(Errno::EAGAIN) => {
+                return Err(Fault::waits("peer_sees_the_end_at_once", "the peer heard no end"));
+            }
+            Err(_) => {}
+        }
+    }
+    let end = match heard.end {
+        Ok(()) => "the end of file".to_string(),
+        Err(errno) => format!("{errno:?}"),
+    };
+    Err(run.reject().with("n", heard.bytes.len()).with("end", end).at_any(last_line(&run)).into())
+}
+
+/// What is destroyed is told by `peer_reads_everything`.
+fn destroys_nothing(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
+    let (_, heard) = slow_reader(bench)?;
+    match heard.end {
+        Ok(()) | Err(Errno::EAGAIN) if heard.bytes.len() == MUCH => Ok(()),
+        _ => Err(Fault::waits("peer_reads_everything", "the peer does not get everything")),
+    }
+}
+
+fn peer_sees_the_end_at_once(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
+    let peer = Peer::who(None, |socket| {
+        setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(SILENCE))?;
+        read_all(&socket, 4096, MUCH, |_| ())
+    })?;
+    let run = bench.play(Scene { to: peer.address, unread: 0, bytes: 1000, patience_ms: 2000 })?;
+    match peer.tells()?.end {
+        Ok(()) => run.answer().map(drop),
+        Err(Errno::EAGAIN) => Err(run.reject().at_any(last_line(&run)).into()),
+        Err(_) => {
+            destroys_nothing(bench)?;
+            Err(run.reject().at_any(last_line(&run)).into())
+        }
+    }
+}
+
+/// A run with a peer that hears the end, and then says another 100 kB before it closes.
+fn late_talker(bench: &Bench<Scene, Answer>) -> Result<(Run<Answer>, Heard), Fault> {
+    let peer = Peer::who(None, |socket| {
+        calls::send_all(&socket, b"bye")?;
+        setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(SILENCE))?;
+        let heard = read_all(&socket, 4096, MUCH, |_| ())?;
+        // Who does not listen is told of by the answer, not by this.
+        let _ = calls::send_all(&socket, &[b'x'; 100_000]);
+        Ok(heard)
+    })?;
+    let run = bench.play(Scene { to: peer.address, unread: 3, bytes: 1000, patience_ms: 2000 })?;
+    Ok((run, peer.tells()?))
+}
+
+fn late_talk_is_thrown_away(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
+    let (run, heard) = late_talker(bench)?;
+    if run.answer()?.said.is_ok() {
+        return Ok(());
+    }
+    destroys_nothing(bench)?;
+    if heard.end == Err(Errno::EAGAIN) {
+        return Err(Fault::waits("peer_sees_the_end_at_once", "the peer heard no end"));
+    }
+    Err(run.reject().with("errno", run.returned()).at_any(last_line(&run)).into())
+}
+
+/// The line in which the peer's end of file was read.
+fn end_of_file<'a>(run: &'a Run<Answer>) -> Option<Seen<'a>> {
+    let reads = run.calls_of(&["recvfrom", "read", "recvmsg", "readv"]);
+    reads.into_iter().find(|call| call.outcome.value == Some(0))
+}
+
+fn a_silent_peer_costs_patience_only(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
+    for talks in [false, true] {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let (tell, hear) = mpsc::channel::<()>();
+            let peer = Peer::who(None, move |socket| {
+                // Until the function's process is gone.
+                while hear.recv_timeout(Duration::from_millis(20)) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    if talks && calls::send_all(&socket, b"x").is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            })?;
+            let scene = Scene { to: peer.address, unread: 0, bytes: 1000, patience_ms: SHORT };
+            let run = bench.setting()?.deadline(LIMIT).play(scene)?;
+            drop(tell);
+            drop(peer);
+            let what = match overstayed(&run)? {
+                None => break,
+                // This machine may be busy. One that is late always is late.
+                Some(_) if tries < 3 && run.answer().is_ok_and(|answer| answer.took_ms > SHORT + TOO_LATE) => continue,
+                Some(what) => what,
+            };
+            if run.answer().is_ok_and(|answer| answer.said.is_ok()) {
+                destroys_nothing(bench)?;
+                return Err(Fault::waits("closes_last", "it did not wait for the peer's end"));
+            }
+            if talks && matches!(run.answer(), Ok(Answer { said: Err(errno), .. }) if *errno != libc::ETIMEDOUT) {
+                return Err(Fault::waits("late_talk_is_thrown_away", "it stopped at what the peer said"));
+            }
+            let what = if talks { format!("{what} with one who says a byte now and then") } else { what };
+            return Err(run.reject().with("what", what).with("patience", SHORT).at_any(last_line(&run)).into());
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with the end of a call whose peer never ends.
+fn overstayed(run: &Run<Answer>) -> Result<Option<String>, Fault> {
+    if matches!(run.trace().ending, Ending::Deadline { .. }) {
+        return Ok(Some("You were still waiting after more than a second".to_string()));
+    }
+    let Answer { said, took_ms, closed, .. } = run.answer()?;
+    Ok(match said {
+        Ok(()) => Some("You returned Ok(())".to_string()),
+        Err(libc::ETIMEDOUT) if *took_ms > SHORT + TOO_LATE => Some(format!("You waited {took_ms} ms")),
+        Err(libc::ETIMEDOUT) if took_ms + 5 < SHORT => Some(format!("You waited only {took_ms} ms")),
+        Err(libc::ETIMEDOUT) if !closed => Some("You gave up and left the socket open".to_string()),
+        Err(libc::ETIMEDOUT) => None,
+        Err(_) => Some(format!("You returned {}", run.returned())),
+    })
+}
+
+fn closes_last(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
+    let (run, _) = late_talker(bench)?;
+    let answer = run.answer()?;
+    let number = answer.number.to_string();
+    let close = run.calls("close").into_iter().find(|call| call.args.first().is_some_and(|fd| fd.text == number));
+    let in_time = match (end_of_file(&run), close) {
+        (Some(end), Some(close)) => end.index < close.index,
+        (Some(_), None) => true,
+        (None, _) => false,
+    };
+    if in_time {
+        return Ok(());
+    }
+    destroys_nothing(bench)?;
+    if answer.said.is_err() {
+        return Err(Fault::waits("late_talk_is_thrown_away", "it gave up before the peer's end"));
+    }
+    Err(run.reject().at_any(close.map(|close| close.index)).into())
+}

@@ -1,0 +1,308 @@
+//! `send/send-all-by`
+
+use std::net::SocketAddrV4;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use grader::{Bench, Fault, Run, Seen, Stage, Suite};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::socket::{MsgFlags, recv, setsockopt, sockopt};
+use observer::Ending;
+use serde::{Deserialize, Serialize};
+
+use super::{Heard, Page, Peer, bytes, read_all, reader, reset, sends, wait_for, waiting};
+
+pub fn add(suite: &mut Suite<Page>) {
+    suite
+        .check("send/send-all-by", "arrives_through_a_slow_reader", call, arrives_through_a_slow_reader)
+        .check("send/send-all-by", "waits_instead_of_spinning", call, waits_instead_of_spinning)
+        .check("send/send-all-by", "deadline_is_kept", call, deadline_is_kept)
+        .check("send/send-all-by", "says_how_far_it_got", call, says_how_far_it_got)
+        .check("send/send-all-by", "mode_is_left_alone", call, mode_is_left_alone)
+        .check("send/send-all-by", "a_dead_peer_ends_the_wait", call, a_dead_peer_ends_the_wait);
+}
+
+/// To whom, how much and for how long.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Scene {
+    to: SocketAddrV4,
+    bytes: usize,
+    patience_ms: u64,
+    /// Whether a signal comes every 50 ms.
+    signals: bool,
+}
+
+/// What came of a call.
+#[derive(Serialize, Deserialize)]
+struct Answer {
+    said: Result<(), (usize, i32)>,
+    /// How long after the deadline it returned; below 0 if it was before.
+    late_ms: i64,
+    took_ms: u64,
+    /// Whether the socket still is non-blocking.
+    nonblocking: bool,
+}
+
+/// The size of the buffers on both sides: small, so that they are soon full, and still some of loopback's large packets.
+const BUFFER: usize = 256 * 1024;
+/// What the slow reader is sent.
+const MUCH: usize = 4 << 20;
+/// The patience where it is to run out.
+const SHORT: u64 = 150;
+/// How late is too late.
+const TOO_LATE: i64 = 150;
+/// How long a function may take that has a patience of [`SHORT`]. Starting its process is included.
+const LIMIT: Duration = Duration::from_millis(1500);
+
+fn call(page: &Page, stage: &mut Stage, scene: Scene) -> Answer {
+    let socket = connected(scene.to).expect("a non-blocking connection");
+    let data = bytes(scene.bytes);
+    if scene.signals {
+        stage.interrupt_every(Duration::from_millis(50));
+    }
+    let start = Instant::now();
+    let deadline = start + Duration::from_millis(scene.patience_ms);
+    let mut end = start;
+    let label = format!("send_all_by(fd, [{} bytes], in {} ms)", scene.bytes, scene.patience_ms);
+    let said = stage.call(label, || {
+        let said = (page.send_all_by)(socket.as_fd(), &data, deadline);
+        end = Instant::now();
+        said
+    });
+    if scene.signals {
+        stage.calm();
+    }
+    let milliseconds = |duration: Duration| duration.as_millis() as i64;
+    let flags = fcntl(&socket, FcntlArg::F_GETFL).expect("the socket's flags");
+    Answer {
+        said: said.map_err(|(done, errno)| (done, errno as i32)),
+        late_ms: milliseconds(end.saturating_duration_since(deadline))
+            - milliseconds(deadline.saturating_duration_since(end)),
+        took_ms: milliseconds(end - start) as u64,
+        nonblocking: OFlag::from_bits_retain(flags).contains(OFlag::O_NONBLOCK),
+    }
+}
+
+fn connected(to: SocketAddrV4) -> Result<OwnedFd, Errno> {
+    let socket = calls::connect_to(to)?;
+    setsockopt(&socket, sockopt::SndBuf, &BUFFER)?;
+    let flags = OFlag::from_bits_retain(fcntl(&socket, FcntlArg::F_GETFL)?);
+    fcntl(&socket, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Ok(socket)
+}
+
+/// The calls in which a program waits for a socket.
+const WAITS: [&str; 7] = ["poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"];
+
+/// The line that made the socket blocking.
+fn switched(run: &Run<Answer>) -> Option<Seen<'_>> {
+    run.calls_of(&["fcntl", "ioctl"])
+        .into_iter()
+        .find(|call| call.args.iter().any(|arg| arg.text == "F_SETFL" || arg.text == "FIONBIO"))
+}
+
+/// What a function that switches the mode does further is told by `mode_is_left_alone`.
+fn left_alone(run: &Run<Answer>) -> Result<(), Fault> {
+    match switched(run) {
+        Some(_) => Err(Fault::waits("mode_is_left_alone", "the socket was made blocking")),
+        None => Ok(()),
+    }
+}
+
+/// What a slow reader heard of a megabyte, and the run.
+fn through_a_slow_reader(bench: &Bench<Scene, Answer>) -> Result<(Run<Answer>, Heard), Fault> {
+    let peer = Peer::who(Some(BUFFER), |socket| {
+        wait_for("the sender's first bytes", || Ok(waiting(&socket)? > 0)).map_err(|_| Errno::ETIMEDOUT)?;
+        thread::sleep(Duration::from_millis(60)); // Nobody reads for a while. This proves nothing; it makes the others wait.
+        let mut next = MUCH / 3;
+        read_all(&socket, 1 << 16, 2 * MUCH, |so_far| {
+            if so_far > next {
+                next += MUCH / 3;
+                thread::sleep(Duration::from_millis(20));
+            }
+        })
+    })?;
+    let run = bench.play(Scene { to: peer.address, bytes: MUCH, patience_ms: 2500, signals: false })?;
+    let heard = peer.tells()?;
+    Ok((run, heard))
+}
+
+fn last_line(run: &Run<Answer>) -> Option<usize> {
+    run.trace().events.len().checked_sub(1)
+}
+
+fn arrives_through_a_slow_reader(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
+    let (run, heard) = through_a_slow_reader(bench)?;
+    left_alone(&run)?;
+    let answer = run.answer()?;
+    let want = bytes(MUCH);
+    if answer.said.is_ok() && heard.bytes == want {
+        return Ok(());
+    }
+    let right = heard.bytes.iter().zip(&want).take_while(|(got, want)| got == want).count();
+    let got = match heard.bytes.len() {
+        more if more > right => format!("{right} (and {} that are not in their place)", more - right),
+        _ => right.to_string(),
+    };
+    let rejection = run.reject().with("got", got).with("want", MUCH).with("said", run.returned());
+    Err(rejection.at_any(last_line(&run)).into())
+}
+
+fn waits_instead_of_spinning(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
+    let (run, heard) = through_a_slow_reader(bench)?;
+    left_alone(&run)?;
+    let sends = sends(&run);
+    let not_now: Vec<&Seen> = sends.iter().filter(|call| call.errno() == Some("EAGAIN")).collect();
+    let (n, polls) = (not_now.len(), run.calls_of(&WAITS).len());
+    // A reader that pauses three times and reads in pieces gives no more reason to wait than this.
+    if n > polls + 1 || n > 200 {
+        let t = run.answer()?.took_ms;
+        let rejection = run.reject().with("n", n).with("t", t).with("polls", polls);
+        return Err(rejection.at_any(not_now.get(1).map(|call| call.index)).into());
+    }
+    match run.answer()?.said.is_ok() && heard.bytes.len() == MUCH {
+        true => Ok(()),
+        false => Err(Fault::waits("arrives_through_a_slow_reader", "not everything arrived")),
+    }
+}
+
+/// A peer that reads nothing until it is told to, and then everything there is.
+fn later_reader() -> Result<(Peer<Heard>, Sender<()>), Fault> {
+    let (tell, hear) = mpsc::channel();
+    let peer = Peer::who(Some(BUFFER), move |socket| {
+        let _ = hear.recv(); // An end without a word is a word, too.
+        read_all(&socket, 1 << 16, 1 << 26, |_| ())
+    })?;
+    Ok((peer, tell))
+}
+
+/// A peer that reads in small pieces for a while, so that there is room again and again, and then nothing more.
+fn trickling_reader() -> Result<(Peer<Heard>, Sender<()>), Fault> {
+    let (tell, hear) = mpsc::channel();
+    let peer = Peer::who(Some(BUFFER), move |socket| {
+        let mut buffer = vec![0; BUFFER / 2];
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(3 * SHORT) {
+            thread::sleep(Duration::from_millis(15)); // The pace of a slow peer.
+            if !matches!(recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()), Ok(1..)) {
+                break;
+            }
+        }
+        let _ = hear.recv(); // An end without a word is a word, too.
+        Ok(Heard { bytes: Vec::new(), end: Ok(()) })
+    })?;
+    Ok((peer, tell))
+}
+
+fn deadline_is_kept(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
+    for (place, trickles, signals) in [
+        ("The peer read nothing", false, false),
+        ("The peer read in small pieces", true, false),
+        ("The peer read nothing, and a signal came every 50 ms", false, true),
+    ] {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let (peer, tell) = if trickles { trickling_reader()? } else { later_reader()? };
+            let scene = Scene { to: peer.address, bytes: 16 << 20, patience_ms: SHORT, signals };
+            let run = bench.setting()?.deadline(LIMIT).play(scene)?;
+            drop(tell);
+            drop(peer);
+            left_alone(&run)?;
+            waits_at_all(&run)?;
+            let what = match too_late(&run)? {
+                None => break,
+                // This machine may be busy. One that is late always is late.
+                Some(_) if tries < 3 && run.answer().is_ok_and(|answer| answer.late_ms > TOO_LATE) => continue,
+                Some(what) => what,
+            };
+            return Err(run.reject().with("where", place).with("what", what).at_any(last_line(&run)).into());
+        }
+    }
+    Ok(())
+}
+
+/// What a function that does not wait does further is told by `arrives_through_a_slow_reader`.
+fn waits_at_all(run: &Run<Answer>) -> Result<(), Fault> {
+    match run.answer() {
+        Ok(Answer { said: Err((_, libc::EAGAIN)), .. }) => {
+            Err(Fault::waits("arrives_through_a_slow_reader", "a full buffer was taken for an error"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is wrong with the end of a call that could not be done in time.
+fn too_late(run: &Run<Answer>) -> Result<Option<String>, Fault> {
+    if matches!(run.trace().ending, Ending::Deadline { .. }) {
+        return Ok(Some("you had not given up long after the deadline".to_string()));
+    }
+    let answer = run.answer()?;
+    Ok(match answer.said {
+        Ok(()) => Some("you said that everything was sent".to_string()),
+        Err((_, errno)) if errno != libc::ETIMEDOUT => Some(format!("you returned {}", run.returned())),
+        Err(_) if answer.late_ms > TOO_LATE => Some(format!("you gave up {} ms late", answer.late_ms)),
+        Err(_) if answer.late_ms < -5 => Some(format!("you gave up {} ms early", -answer.late_ms)),
+        Err(_) => None,
+    })
+}
+
+fn says_how_far_it_got(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
+    let (peer, tell) = later_reader()?;
+    let scene = Scene { to: peer.address, bytes: 16 << 20, patience_ms: SHORT, signals: false };
+    let run = bench.setting()?.deadline(LIMIT).play(scene)?;
+    drop(tell); // The child is gone; now the peer reads all that there is.
+    let heard = peer.tells()?;
+    left_alone(&run)?;
+    let Err((got, libc::ETIMEDOUT)) = run.answer()?.said else {
+        waits_at_all(&run)?;
+        return Err(Fault::waits("deadline_is_kept", "it did not end with ETIMEDOUT"));
+    };
+    match heard.bytes.len() {
+        want if want == got => Ok(()),
+        want => Err(run.reject().with("want", want).with("got", got).at_any(last_line(&run)).into()),
+    }
+}
+
+fn mode_is_left_alone(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
+    const COUNT: usize = 200_000;
+    let peer = reader(2 * COUNT)?;
+    let run = bench.play(Scene { to: peer.address, bytes: COUNT, patience_ms: 5000, signals: false })?;
+    peer.tells()?;
+    if let Some(call) = switched(&run) {
+        let line = run.trace().events[call.index].line();
+        return Err(run.reject().with("line", line.trim_end()).at(call.index).into());
+    }
+    match run.answer()?.nonblocking {
+        true => Ok(()),
+        false => Err(run.reject().with("line", "it is blocking now").into()),
+    }
+}
+
+fn a_dead_peer_ends_the_wait(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
+    let peer = Peer::who(Some(BUFFER), |socket| {
+        // When nothing more comes for a while, the sender waits for room.
+        let (mut last, mut since) = (0, Instant::now());
+        wait_for("the sender to fill the buffers", || {
+            let now = waiting(&socket)?;
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+            Ok(last > 0 && since.elapsed() > Duration::from_millis(30))
+        })
+        .map_err(|_| Errno::ETIMEDOUT)?;
+        reset(&socket)
+    })?;
+    let scene = Scene { to: peer.address, bytes: 16 << 20, patience_ms: 1200, signals: false };
+    let run = bench.setting()?.deadline(Duration::from_secs(4)).play(scene)?;
+    peer.tells()?;
+    left_alone(&run)?;
+    waits_at_all(&run)?;
+    match run.answer()?.said {
+        Err((_, libc::ECONNRESET | libc::EPIPE)) => Ok(()),
+        _ => Err(run.reject().with("got", run.returned()).at_any(last_line(&run)).into()),
+    }
+}
