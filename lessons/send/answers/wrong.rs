@@ -96,7 +96,7 @@ pub const ANSWERS: &[Wrong<Page>] = &[
         name: "one_byte_each",
         put: |page| page.send_all = one_byte_each,
         rejected_by: "sends_in_big_pieces",
-        says: "65536 system calls for 64 KiB",
+        says: "16384 system calls for 16 KiB",
         also: &[],
     },
     Wrong {
@@ -406,7 +406,7 @@ fn assigns_instead_of_adding(fd: BorrowedFd<'_>, data: &[u8]) -> Result<(), Errn
 
 /// Goes on as if each piece had been taken whole.
 fn counts_the_pieces_not_the_bytes(fd: BorrowedFd<'_>, data: &[u8]) -> Result<(), Errno> {
-    for piece in data.chunks(16 * 1024) {
+    for piece in data.chunks(4 * 1024) {
         sends(fd, piece)?;
     }
     Ok(())

@@ -152,14 +152,14 @@ static LESSON: Lesson = Lesson {
         },
         Experiment {
             name: "sigpipe",
-            shows: "As before, but the second send has no MSG_NOSIGNAL, in a process as every language but Rust starts it.",
+            shows: "The same without MSG_NOSIGNAL, in a process that takes signals as every C program does.",
             notice: "The call failed with EPIPE, and the program never heard of it: SIGPIPE had ended it.",
             outcomes: &[Expected::anywhere(&[calls("sendto", "1 EPIPE"), killed_by("SIGPIPE")])],
             play: sigpipe,
         },
         Experiment {
             name: "sigpipe-ignored",
-            shows: "The same once more, and the process ignores SIGPIPE, which is how a Rust program is started.",
+            shows: "Once more, in a process that ignores SIGPIPE, as Rust's runtime arranges it before main.",
             notice: "Still no MSG_NOSIGNAL, and the program lives to read the errno: this time by a setting of the whole process.",
             outcomes: &[Expected::anywhere(&[calls("sendto", "1 EPIPE"), prints("still here: EPIPE\n")])],
             play: sigpipe_ignored,
@@ -978,7 +978,7 @@ fn out_of_band() -> Result<(), Stop> {
 }
 
 /// What the server in the last experiments sends: 20,000 bytes, for which its own buffer has room and the reader's has not.
-const MUCH: [u8; 20_000] = [b'x'; 20_000];
+static MUCH: [u8; 20_000] = [b'x'; 20_000];
 
 /// A server that has much to send, and a reader with a small buffer, which has said three bytes that nobody has read.
 fn slow_reader() -> Result<(libc::c_int, libc::c_int), Stop> {

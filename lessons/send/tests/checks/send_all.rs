@@ -75,8 +75,8 @@ fn fault(heard: &Heard, want: &[u8], returned: &str) -> Option<(usize, String, S
 }
 
 fn every_byte_once_and_in_order(bench: &Bench<Scene, Said>) -> Result<(), Fault> {
-    const CAPS: [usize; 10] = [1, 3, 1000, 7, 4096, 50, 2, 2000, 1, 999];
-    let want = bytes(20 * 1024);
+    const CAPS: [usize; 10] = [1, 3, 1000, 7, 500, 50, 2, 400, 1, 99];
+    let want = bytes(5 * 1024);
     let peer = reader(2 * want.len())?;
     let mut setting = bench.setting()?;
     for (number, cap) in (1..).zip(CAPS) {
@@ -93,7 +93,7 @@ fn every_byte_once_and_in_order(bench: &Bench<Scene, Said>) -> Result<(), Fault>
 }
 
 fn interrupted_is_not_an_error(bench: &Bench<Scene, Said>) -> Result<(), Fault> {
-    let want = bytes(10_000);
+    let want = bytes(3000);
     let peer = reader(2 * want.len())?;
     let setting = bench
         .setting()?
@@ -157,7 +157,7 @@ fn empty_needs_no_call(bench: &Bench<Scene, Said>) -> Result<(), Fault> {
 }
 
 fn sends_in_big_pieces(bench: &Bench<Scene, Said>) -> Result<(), Fault> {
-    const COUNT: usize = 64 * 1024;
+    const COUNT: usize = 16 * 1024;
     let peer = reader(2 * COUNT)?;
     let run = bench.play(Scene::To(peer.address, COUNT))?;
     let heard = peer.tells()?;
