@@ -161,7 +161,7 @@ pub const ANSWERS: &[Wrong<Page>] = &[
         name: "a_signal_restarts_the_clock",
         put: |page| page.send_all_by = a_signal_restarts_the_clock,
         rejected_by: "deadline_is_kept",
-        says: "and a signal came every 50 ms: you had not given up",
+        says: "and a signal came every 20 ms: you had not given up",
         also: &["finishes_in_time"],
     },
     Wrong {
@@ -169,7 +169,7 @@ pub const ANSWERS: &[Wrong<Page>] = &[
         name: "a_signal_is_an_error_by",
         put: |page| page.send_all_by = a_signal_is_an_error_by,
         rejected_by: "deadline_is_kept",
-        says: "and a signal came every 50 ms: you returned Err((",
+        says: "and a signal came every 20 ms: you returned Err((",
         also: &[],
     },
     Wrong {
@@ -347,7 +347,7 @@ pub const ANSWERS: &[Wrong<Page>] = &[
         name: "waits_for_ever",
         put: |page| page.finish = waits_for_ever,
         rejected_by: "a_silent_peer_costs_patience_only",
-        says: "You were still waiting after more than a second, with",
+        says: "You were still waiting after about a second, with",
         also: &["finishes_in_time"],
     },
     Wrong {

@@ -20,10 +20,13 @@ use nix::sys::time::{TimeVal, TimeValLike};
 #[derive(Clone, Copy)]
 pub struct Page {
     pub send_all: fn(BorrowedFd<'_>, &[u8]) -> Result<(), Errno>,
-    pub send_all_by: fn(BorrowedFd<'_>, &[u8], Instant) -> Result<(), (usize, Errno)>,
+    pub send_all_by: fn(BorrowedFd<'_>, &[u8], Instant) -> SentBy,
     pub send_frame: fn(BorrowedFd<'_>, &[u8]) -> Result<(), Errno>,
     pub finish: fn(OwnedFd, Duration) -> Result<(), Errno>,
 }
+
+/// Nothing, or how many bytes were taken and the errno.
+type SentBy = Result<(), (usize, Errno)>;
 
 /// All checks of the lesson, for this page.
 pub fn of_the_lesson(page: Page) -> Suite<Page> {

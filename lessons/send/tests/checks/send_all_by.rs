@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use grader::{Bench, Fault, Run, Seen, Stage, Suite};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::socket::{MsgFlags, recv, setsockopt, sockopt};
+use nix::sys::socket::{MsgFlags, recv, send, setsockopt, sockopt};
 use observer::Ending;
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +31,10 @@ struct Scene {
     to: SocketAddrV4,
     bytes: usize,
     patience_ms: u64,
-    /// Whether a signal comes every 50 ms.
+    /// Whether a signal comes every 20 ms.
     signals: bool,
+    /// Whether the buffers are full already.
+    full: bool,
 }
 
 /// What came of a call.
@@ -51,19 +53,22 @@ const BUFFER: usize = 256 * 1024;
 /// What the slow reader is sent.
 const MUCH: usize = 4 << 20;
 /// The patience where it is to run out.
-const SHORT: u64 = 150;
+const SHORT: u64 = 100;
 /// How late is too late.
 const TOO_LATE: i64 = 150;
 /// How much later is surely no fault of a busy machine.
 const SURELY_LATE: i64 = 350;
 /// How long a function may take that has a patience of [`SHORT`]. Starting its process is included.
-const LIMIT: Duration = Duration::from_millis(1200);
+const LIMIT: Duration = Duration::from_millis(1000);
 
 fn call(page: &Page, stage: &mut Stage, scene: Scene) -> Answer {
     let socket = connected(scene.to).expect("a non-blocking connection");
+    if scene.full {
+        fill(&socket).expect("full buffers");
+    }
     let data = bytes(scene.bytes);
     if scene.signals {
-        stage.interrupt_every(Duration::from_millis(50));
+        stage.interrupt_every(Duration::from_millis(20));
     }
     let start = Instant::now();
     let deadline = start + Duration::from_millis(scene.patience_ms);
@@ -96,6 +101,18 @@ fn connected(to: SocketAddrV4) -> Result<OwnedFd, Errno> {
     Ok(socket)
 }
 
+/// Sends until there is no room.
+fn fill(socket: &OwnedFd) -> Result<(), Errno> {
+    let data = vec![b'x'; BUFFER];
+    loop {
+        match send(socket.as_raw_fd(), &data, MsgFlags::MSG_NOSIGNAL) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => return Ok(()),
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
 /// The calls in which a program waits for a socket.
 const WAITS: [&str; 7] = ["poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"];
 
@@ -116,7 +133,7 @@ fn left_alone(run: &Run<Answer>) -> Result<(), Fault> {
 
 /// What a slow reader heard of much, and the run.
 fn through_a_slow_reader(bench: &Bench<Scene, Answer>) -> Result<(Run<Answer>, Heard), Fault> {
-    let (run, heard) = through_a_slow_reader_within(bench, 1000)?;
+    let (run, heard) = through_a_slow_reader_within(bench, 600)?;
     // This machine may be busy: who woke up in time and did not get through is given more of it.
     let woke_up = run.calls_of(&WAITS).iter().any(|call| call.outcome.value > Some(0));
     match run.answer() {
@@ -128,16 +145,16 @@ fn through_a_slow_reader(bench: &Bench<Scene, Answer>) -> Result<(Run<Answer>, H
 fn through_a_slow_reader_within(bench: &Bench<Scene, Answer>, patience_ms: u64) -> Result<(Run<Answer>, Heard), Fault> {
     let peer = Peer::who(Some(BUFFER), |socket| {
         wait_for("the sender's first bytes", || Ok(waiting(&socket)? > 0)).map_err(|_| Errno::ETIMEDOUT)?;
-        thread::sleep(Duration::from_millis(60)); // Nobody reads for a while. This proves nothing; it makes the others wait.
+        thread::sleep(Duration::from_millis(40)); // Nobody reads for a while. This proves nothing; it makes the others wait.
         let mut next = MUCH / 3;
         read_all(&socket, 1 << 16, 2 * MUCH, |so_far| {
             if so_far > next {
                 next += MUCH / 3;
-                thread::sleep(Duration::from_millis(20));
+                thread::sleep(Duration::from_millis(10));
             }
         })
     })?;
-    let run = bench.play(Scene { to: peer.address, bytes: MUCH, patience_ms, signals: false })?;
+    let run = bench.play(Scene { to: peer.address, bytes: MUCH, patience_ms, signals: false, full: false })?;
     let heard = peer.tells()?;
     Ok((run, heard))
 }
@@ -197,8 +214,8 @@ fn trickling_reader() -> Result<(Peer<Heard>, Sender<()>), Fault> {
     let peer = Peer::who(Some(BUFFER), move |socket| {
         let mut buffer = vec![0; BUFFER / 2];
         let start = Instant::now();
-        while start.elapsed() < Duration::from_millis(3 * SHORT) {
-            thread::sleep(Duration::from_millis(15)); // The pace of a slow peer.
+        while start.elapsed() < Duration::from_millis(400) {
+            thread::sleep(Duration::from_millis(8)); // The pace of a slow peer.
             if !matches!(recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()), Ok(1..)) {
                 break;
             }
@@ -213,13 +230,13 @@ fn deadline_is_kept(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
     for (place, trickles, signals) in [
         ("The peer read nothing", false, false),
         ("The peer read in small pieces", true, false),
-        ("The peer read nothing, and a signal came every 50 ms", false, true),
+        ("The peer read nothing, and a signal came every 20 ms", false, true),
     ] {
         let mut tries = 0;
         loop {
             tries += 1;
             let (peer, tell) = if trickles { trickling_reader()? } else { later_reader()? };
-            let scene = Scene { to: peer.address, bytes: 16 << 20, patience_ms: SHORT, signals };
+            let scene = Scene { to: peer.address, bytes: 16 << 20, patience_ms: SHORT, signals, full: true };
             let run = play_out(bench, scene)?;
             drop(tell);
             drop(peer);
@@ -274,7 +291,7 @@ fn too_late(run: &Run<Answer>) -> Result<Option<String>, Fault> {
 
 fn says_how_far_it_got(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
     let (peer, tell) = later_reader()?;
-    let scene = Scene { to: peer.address, bytes: 16 << 20, patience_ms: SHORT, signals: false };
+    let scene = Scene { to: peer.address, bytes: 16 << 20, patience_ms: SHORT, signals: false, full: false };
     let run = play_out(bench, scene)?;
     drop(tell); // The child is gone; now the peer reads all that there is.
     let heard = peer.tells()?;
@@ -292,7 +309,7 @@ fn says_how_far_it_got(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
 fn mode_is_left_alone(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
     const COUNT: usize = 200_000;
     let peer = reader(2 * COUNT)?;
-    let run = bench.play(Scene { to: peer.address, bytes: COUNT, patience_ms: 5000, signals: false })?;
+    let run = bench.play(Scene { to: peer.address, bytes: COUNT, patience_ms: 5000, signals: false, full: false })?;
     peer.tells()?;
     if let Some(call) = switched(&run) {
         let line = run.trace().events[call.index].line();
@@ -318,7 +335,7 @@ fn a_dead_peer_ends_the_wait(bench: &Bench<Scene, Answer>) -> Result<(), Fault> 
         .map_err(|_| Errno::ETIMEDOUT)?;
         reset(&socket)
     })?;
-    let scene = Scene { to: peer.address, bytes: 16 << 20, patience_ms: 1200, signals: false };
+    let scene = Scene { to: peer.address, bytes: 16 << 20, patience_ms: 800, signals: false, full: false };
     let run = bench.setting()?.deadline(Duration::from_secs(4)).play(scene)?;
     peer.tells()?;
     left_alone(&run)?;
