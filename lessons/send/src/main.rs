@@ -300,19 +300,27 @@ fn nix_form() -> Result<(), Stop> {
 
 /// A client and the server's end of its connection: what the chapters before this one are about.
 fn connected() -> Result<(libc::c_int, libc::c_int), Stop> {
-    connected_with(None)
+    connected_with(None, None)
 }
 
-/// The same with buffers of this size: the client's for sending and the server's for receiving. Both are set
-/// before there is a connection, since that is when the two kernels tell each other what they have room for.
-fn connected_with(size: Option<libc::c_int>) -> Result<(libc::c_int, libc::c_int), Stop> {
+/// The same with buffers of this size, the client's for sending and the server's for receiving.
+fn connected_small(size: libc::c_int) -> Result<(libc::c_int, libc::c_int), Stop> {
+    connected_with(Some((libc::SO_RCVBUF, size)), Some((libc::SO_SNDBUF, size)))
+}
+
+/// The same with one of the server's buffers and one of the client's set. That must be done before there is a connection,
+/// for then the two kernels tell each other what they have room for.
+fn connected_with(
+    server_buffer: Option<(libc::c_int, libc::c_int)>,
+    client_buffer: Option<(libc::c_int, libc::c_int)>,
+) -> Result<(libc::c_int, libc::c_int), Stop> {
     // SAFETY: socket takes three numbers and no pointer.
     let listener = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
     if listener == -1 {
         return Err(Stop::failed("socket"));
     }
-    if let Some(size) = size {
-        set(listener, libc::SOL_SOCKET, libc::SO_RCVBUF, size)?; // A connection inherits it.
+    if let Some((option, size)) = server_buffer {
+        set(listener, libc::SOL_SOCKET, option, size)?; // A connection inherits it.
     }
     let mut address = libc::sockaddr_in {
         sin_family: libc::AF_INET as libc::sa_family_t,
@@ -339,8 +347,8 @@ fn connected_with(size: Option<libc::c_int>) -> Result<(libc::c_int, libc::c_int
     if client == -1 {
         return Err(Stop::failed("socket"));
     }
-    if let Some(size) = size {
-        set(client, libc::SOL_SOCKET, libc::SO_SNDBUF, size)?;
+    if let Some((option, size)) = client_buffer {
+        set(client, libc::SOL_SOCKET, option, size)?;
     }
     // SAFETY: `address` is a sockaddr_in, LENGTH bytes long, and connect only reads it.
     if unsafe { libc::connect(client, (&raw const address).cast(), LENGTH) } == -1 {
@@ -449,7 +457,7 @@ const MEGABYTE: usize = 1 << 20;
 const SMALL: libc::c_int = 4096;
 
 fn full_pipe() -> Result<(), Stop> {
-    let (client, _server) = connected_with(Some(SMALL))?;
+    let (client, _server) = connected_small(SMALL)?;
     let data = vec![b'x'; MEGABYTE];
     let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
 
@@ -516,20 +524,22 @@ fn amount(bytes: usize) -> String {
 }
 
 fn how_much_fits() -> Result<(), Stop> {
-    for (name, size) in
-        [("buffers of 4096:   ", Some(4096)), ("buffers of 65536:  ", Some(65536)), ("left to themselves:", None)]
-    {
-        let (client, _server) = connected_with(size)?;
-        lab::stop_watching();
-        let taken = fill(client)?;
-        lab::watch_again();
-        println!("{name} {}", amount(taken));
-    }
+    println!("buffers of 4096:    {}", room(connected_small(4096)?)?);
+    println!("buffers of 65536:   {}", room(connected_small(65536)?)?);
+    println!("left to themselves: {}", room(connected()?)?);
     Ok(())
 }
 
+/// How much fits between this client and this server.
+fn room((client, _server): (libc::c_int, libc::c_int)) -> Result<String, Stop> {
+    lab::stop_watching();
+    let taken = fill(client)?;
+    lab::watch_again();
+    Ok(amount(taken))
+}
+
 fn never_short() -> Result<(), Stop> {
-    let (client, server) = connected_with(Some(SMALL))?;
+    let (client, server) = connected_small(SMALL)?;
     let helper = while_we_sleep(move || {
         let mut buffer = vec![0_u8; MEGABYTE];
         // MSG_WAITALL: one call that reads until the buffer is full.
@@ -592,7 +602,7 @@ fn done(helper: &Receiver<Result<(), Stop>>) -> Result<(), Stop> {
 }
 
 fn short_by_a_signal() -> Result<(), Stop> {
-    let (client, _server) = connected_with(Some(SMALL))?;
+    let (client, _server) = connected_small(SMALL)?;
     let data = vec![b'x'; MEGABYTE];
 
     handle_sigusr1(libc::SA_RESTART)?;
@@ -644,7 +654,7 @@ fn signal_to_us() -> impl FnOnce() -> Result<(), Stop> + Send + 'static {
 }
 
 fn short_by_a_timeout() -> Result<(), Stop> {
-    let (client, _server) = connected_with(Some(SMALL))?;
+    let (client, _server) = connected_small(SMALL)?;
     let limit = libc::timeval { tv_sec: 0, tv_usec: 50_000 };
     let size = size_of::<libc::timeval>() as libc::socklen_t;
     let from = (&raw const limit).cast();
@@ -669,7 +679,7 @@ fn short_by_a_timeout() -> Result<(), Stop> {
 }
 
 fn short_by_death() -> Result<(), Stop> {
-    let (client, server) = connected_with(Some(SMALL))?;
+    let (client, server) = connected_small(SMALL)?;
     let helper = while_we_sleep(move || {
         // SAFETY: `server` is ours, and nothing uses it after this line.
         match unsafe { libc::close(server) } {
@@ -1011,11 +1021,9 @@ fn out_of_band() -> Result<(), Stop> {
 /// What the server in the last experiments sends: 20,000 bytes, for which its own buffer has room and the reader's has not.
 static MUCH: [u8; 20_000] = [b'x'; 20_000];
 
-/// A server that has much to send, and a reader with a small buffer, which has said three bytes that nobody has read.
+/// A server that has sent much, and a reader with a small buffer, which has said three bytes that nobody has read.
 fn slow_reader() -> Result<(libc::c_int, libc::c_int), Stop> {
-    // The end that connects is the server here: it makes no difference to TCP, and its buffers can be chosen before.
-    let (server, reader) = connected_with(Some(SMALL))?;
-    set(server, libc::SOL_SOCKET, libc::SO_SNDBUF, 100_000)?;
+    let (reader, server) = connected_with(Some((libc::SO_SNDBUF, 100_000)), Some((libc::SO_RCVBUF, SMALL)))?;
     // Some machines let little wait in the send buffer that is not on its way (tcp_notsent_lowat). Here all of it may.
     set(server, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, libc::c_int::MAX)?;
     say(reader, b"bye")?;
