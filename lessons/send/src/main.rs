@@ -77,8 +77,8 @@ static LESSON: Lesson = Lesson {
         Experiment {
             name: "how-much-fits",
             shows: "We count the bytes that fit between a sender and a peer that never reads, for three sizes of the buffers.",
-            notice: "Two buffers lie between send and recv. If nobody sets their sizes, they grow with the need. (The trace shows \
-                     only how the sizes are set.)",
+            notice: "Two buffers lie between send and recv. If nobody sets their sizes, they grow with the need. (The counting is \
+                     done in silence.)",
             outcomes: &[Expected::anywhere(&[
                 prints("buffers of 4096:   "),
                 prints("buffers of 65536:  "),
@@ -231,13 +231,14 @@ static LESSON: Lesson = Lesson {
         Experiment {
             name: "other-goodbyes",
             shows: "The same with other ways to say goodbye that are often recommended.",
-            notice: "SHUT_RDWR does not help, and neither does SO_LINGER: the reset comes from the unread bytes. (The trace shows the \
-                     first way; what the reader got is read in silence.)",
+            notice: "SHUT_RDWR does not help, and neither does SO_LINGER: the reset comes from the unread bytes. (What the reader \
+                     got is read in silence.)",
             outcomes: &[Expected::anywhere(&[
                 prints("shutdown(SHUT_RDWR), close:    not all, then ECONNRESET\n"),
                 prints("SO_LINGER of 5 s, close:       not all, then ECONNRESET\n"),
                 prints("SO_LINGER of 0 s, close:       not all, then ECONNRESET\n"),
                 prints("shutdown(SHUT_WR), read, close: all, then end of file\n"),
+                calls("close", "0 0 0 0"),
             ])],
             play: other_goodbyes,
         },
@@ -298,7 +299,8 @@ fn nix_form() -> Result<(), Stop> {
     Ok(())
 }
 
-/// A client and the server's end of its connection: what the chapters before this one are about.
+/// A client and the server's end of its connection. The trace shows how they meet, and not the rest, which is what the
+/// chapters before this one are about.
 fn connected() -> Result<(libc::c_int, libc::c_int), Stop> {
     connected_with(None, None)
 }
@@ -314,14 +316,16 @@ fn connected_with(
     server_buffer: Option<(libc::c_int, libc::c_int)>,
     client_buffer: Option<(libc::c_int, libc::c_int)>,
 ) -> Result<(libc::c_int, libc::c_int), Stop> {
-    // SAFETY: socket takes three numbers and no pointer.
-    let listener = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
-    if listener == -1 {
-        return Err(Stop::failed("socket"));
-    }
-    if let Some((option, size)) = server_buffer {
-        set(listener, libc::SOL_SOCKET, option, size)?; // A connection inherits it.
-    }
+    lab::stop_watching();
+    let (listener, address) = listening(server_buffer)?;
+    let client = fresh(client_buffer)?;
+    lab::watch_again();
+    meet(client, listener, address)
+}
+
+/// A server that listens at a free port, and its address.
+fn listening(buffer: Option<(libc::c_int, libc::c_int)>) -> Result<(libc::c_int, libc::sockaddr_in), Stop> {
+    let listener = fresh(buffer)?; // Its connections inherit the size of the buffer.
     let mut address = libc::sockaddr_in {
         sin_family: libc::AF_INET as libc::sa_family_t,
         sin_port: 0,
@@ -341,15 +345,28 @@ fn connected_with(
     if unsafe { libc::getsockname(listener, (&raw mut address).cast(), &raw mut length) } == -1 {
         return Err(Stop::failed("getsockname"));
     }
+    Ok((listener, address))
+}
 
+/// A TCP socket, with one of its buffers (SO_SNDBUF or SO_RCVBUF) set to a size.
+fn fresh(buffer: Option<(libc::c_int, libc::c_int)>) -> Result<libc::c_int, Stop> {
     // SAFETY: socket takes three numbers and no pointer.
-    let client = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
-    if client == -1 {
+    let fd = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
+    if fd == -1 {
         return Err(Stop::failed("socket"));
     }
-    if let Some((option, size)) = client_buffer {
-        set(client, libc::SOL_SOCKET, option, size)?;
+    if let Some((option, size)) = buffer {
+        set(fd, libc::SOL_SOCKET, option, size)?;
     }
+    Ok(fd)
+}
+
+/// Connects this client to that listener, and accepts it.
+fn meet(
+    client: libc::c_int,
+    listener: libc::c_int,
+    address: libc::sockaddr_in,
+) -> Result<(libc::c_int, libc::c_int), Stop> {
     // SAFETY: `address` is a sockaddr_in, LENGTH bytes long, and connect only reads it.
     if unsafe { libc::connect(client, (&raw const address).cast(), LENGTH) } == -1 {
         return Err(Stop::failed("connect"));
@@ -871,10 +888,13 @@ fn is_the_pattern([two, one, undelayed]: [Duration; 3]) -> bool {
 
 /// How long a round takes in each of three ways, on one connection. Shows a round of each, or nothing.
 fn three_ways(show: bool) -> Result<[Duration; 3], Stop> {
-    if !show {
-        lab::stop_watching();
+    lab::stop_watching();
+    let (listener, address) = listening(None)?;
+    let client = fresh(None)?;
+    if show {
+        lab::watch_again();
     }
-    let (client, server) = connected()?;
+    let (client, server) = meet(client, listener, address)?;
     lab::stop_watching();
     for _ in 0..3 {
         round(client, server, say_both)?; // A new connection acknowledges at once. This one is no longer new.
@@ -1117,7 +1137,6 @@ fn shutdown_first() -> Result<(), Stop> {
 
 fn other_goodbyes() -> Result<(), Stop> {
     goodbye("shutdown(SHUT_RDWR), close:   ", |server| shut(server, libc::SHUT_RDWR))?;
-    lab::stop_watching(); // From here on the trace would only repeat itself.
     goodbye("SO_LINGER of 5 s, close:      ", |server| linger(server, 5))?;
     goodbye("SO_LINGER of 0 s, close:      ", |server| linger(server, 0))?;
     goodbye("shutdown(SHUT_WR), read, close:", |server| {
@@ -1136,8 +1155,8 @@ fn goodbye(name: &str, way: impl Fn(libc::c_int) -> Result<(), Stop>) -> Result<
     }
     lab::stop_watching();
     let read = read_what_is_there(reader)?;
-    let end = last_word(reader)?;
-    println!("{name} {}, then {end}", if read == MUCH.len() { "all" } else { "not all" });
+    lab::watch_again();
+    println!("{name} {}, then {}", if read == MUCH.len() { "all" } else { "not all" }, last_word(reader)?);
     Ok(())
 }
 
