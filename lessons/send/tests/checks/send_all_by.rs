@@ -2,7 +2,7 @@
 
 use std::net::SocketAddrV4;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,6 @@ use grader::{Bench, Fault, Run, Seen, Stage, Suite};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::socket::{MsgFlags, recv, send, setsockopt, sockopt};
-use observer::Ending;
 use serde::{Deserialize, Serialize};
 
 use super::{Heard, Page, Peer, bytes, read_all, reader, reset, sends, wait_for, waiting};
@@ -58,8 +57,8 @@ const SHORT: u64 = 100;
 const TOO_LATE: i64 = 150;
 /// How much later is surely no fault of a busy machine.
 const SURELY_LATE: i64 = 350;
-/// How long a function may take that has a patience of [`SHORT`]. Starting its process is included.
-const LIMIT: Duration = Duration::from_millis(1000);
+/// When a peer that reads nothing resets the connection: nobody is to wait for ever.
+const LONGEST: Duration = Duration::from_millis(600);
 
 fn call(page: &Page, stage: &mut Stage, scene: Scene) -> Answer {
     let socket = connected(scene.to).expect("a non-blocking connection");
@@ -198,11 +197,13 @@ fn waits_instead_of_spinning(bench: &Bench<Scene, Answer>) -> Result<(), Fault> 
     }
 }
 
-/// A peer that reads nothing until it is told to, and then everything there is.
+/// A peer that reads nothing until it is told to, and then everything there is. When that takes too long it hangs up.
 fn later_reader() -> Result<(Peer<Heard>, Sender<()>), Fault> {
     let (tell, hear) = mpsc::channel();
     let peer = Peer::who(Some(BUFFER), move |socket| {
-        let _ = hear.recv(); // An end without a word is a word, too.
+        if hear.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
+            reset(&socket)?;
+        }
         read_all(&socket, 1 << 16, 1 << 26, |_| ())
     })?;
     Ok((peer, tell))
@@ -220,7 +221,9 @@ fn trickling_reader() -> Result<(Peer<Heard>, Sender<()>), Fault> {
                 break;
             }
         }
-        let _ = hear.recv(); // An end without a word is a word, too.
+        if hear.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
+            reset(&socket)?;
+        }
         Ok(Heard { bytes: Vec::new(), end: Ok(()) })
     })?;
     Ok((peer, tell))
@@ -237,7 +240,7 @@ fn deadline_is_kept(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
             tries += 1;
             let (peer, tell) = if trickles { trickling_reader()? } else { later_reader()? };
             let scene = Scene { to: peer.address, bytes: 16 << 20, patience_ms: SHORT, signals, full: true };
-            let run = play_out(bench, scene)?;
+            let run = bench.play(scene)?;
             drop(tell);
             drop(peer);
             left_alone(&run)?;
@@ -245,7 +248,7 @@ fn deadline_is_kept(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
             let what = match too_late(&run)? {
                 None => break,
                 // This machine may be busy. One that is late always is late.
-                Some(_) if tries < 3 && a_little_late(&run) => continue,
+                Some(_) if tries < 4 && busy(&run) => continue,
                 Some(what) => what,
             };
             return Err(run.reject().with("where", place).with("what", what).at_any(last_line(&run)).into());
@@ -264,24 +267,23 @@ fn waits_at_all(run: &Run<Answer>) -> Result<(), Fault> {
     }
 }
 
-/// Plays a scene in which the patience runs out.
-fn play_out(bench: &Bench<Scene, Answer>, scene: Scene) -> Result<Run<Answer>, Fault> {
-    bench.setting()?.deadline(LIMIT).play(scene)
-}
-
-/// Whether it gave up late, and this machine may be to blame.
-fn a_little_late(run: &Run<Answer>) -> bool {
-    run.answer().is_ok_and(|answer| answer.said.is_err() && (TOO_LATE..SURELY_LATE).contains(&answer.late_ms))
+/// Whether this machine may be to blame: it gave up a little late, or the peer hung up before it could.
+fn busy(run: &Run<Answer>) -> bool {
+    run.answer().is_ok_and(|Answer { said, late_ms, .. }| match said {
+        Ok(()) => false,
+        Err((_, libc::ECONNRESET | libc::EPIPE)) => *late_ms <= TOO_LATE,
+        Err(_) => (TOO_LATE..SURELY_LATE).contains(late_ms),
+    })
 }
 
 /// What is wrong with the end of a call that could not be done in time.
 fn too_late(run: &Run<Answer>) -> Result<Option<String>, Fault> {
-    if matches!(run.trace().ending, Ending::Deadline { .. }) {
-        return Ok(Some("you had not given up long after the deadline".to_string()));
-    }
     let answer = run.answer()?;
     Ok(match answer.said {
         Ok(()) => Some("you said that everything was sent".to_string()),
+        Err((_, libc::ECONNRESET | libc::EPIPE)) if answer.late_ms > TOO_LATE => {
+            Some(format!("{} ms after the deadline, when the peer hung up, you were still waiting", answer.late_ms))
+        }
         Err((_, errno)) if errno != libc::ETIMEDOUT => Some(format!("you returned {}", run.returned())),
         Err(_) if answer.late_ms > TOO_LATE => Some(format!("you gave up {} ms late", answer.late_ms)),
         Err(_) if answer.late_ms < -5 => Some(format!("you gave up {} ms early", -answer.late_ms)),
@@ -292,7 +294,7 @@ fn too_late(run: &Run<Answer>) -> Result<Option<String>, Fault> {
 fn says_how_far_it_got(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
     let (peer, tell) = later_reader()?;
     let scene = Scene { to: peer.address, bytes: 16 << 20, patience_ms: SHORT, signals: false, full: false };
-    let run = play_out(bench, scene)?;
+    let run = bench.play(scene)?;
     drop(tell); // The child is gone; now the peer reads all that there is.
     let heard = peer.tells()?;
     left_alone(&run)?;
@@ -336,7 +338,7 @@ fn a_dead_peer_ends_the_wait(bench: &Bench<Scene, Answer>) -> Result<(), Fault> 
         reset(&socket)
     })?;
     let scene = Scene { to: peer.address, bytes: 16 << 20, patience_ms: 800, signals: false, full: false };
-    let run = bench.setting()?.deadline(Duration::from_secs(4)).play(scene)?;
+    let run = bench.play(scene)?;
     peer.tells()?;
     left_alone(&run)?;
     waits_at_all(&run)?;
