@@ -1203,7 +1203,12 @@ fn refusals() -> Result<(), Stop> {
     }
 
     // One that has said itself that nothing more will come.
-    let (client, server) = connected()?;
+    let mut pair = [0; 2];
+    // SAFETY: `pair` has room for the two descriptors that socketpair writes.
+    if unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0, pair.as_mut_ptr()) } == -1 {
+        return Err(Stop::failed("socketpair"));
+    }
+    let [client, server] = pair;
     shut(client, libc::SHUT_WR)?;
     refused(client)?;
 

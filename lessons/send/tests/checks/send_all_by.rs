@@ -314,8 +314,7 @@ fn mode_is_left_alone(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
     let run = bench.play(Scene { to: peer.address, bytes: COUNT, patience_ms: 5000, signals: false, full: false })?;
     peer.tells()?;
     if let Some(call) = switched(&run) {
-        let line = run.trace().events[call.index].line();
-        return Err(run.reject().with("line", line.trim_end()).at(call.index).into());
+        return Err(run.reject().with("line", call.request()).at(call.index).into());
     }
     match run.answer()?.nonblocking {
         true => Ok(()),

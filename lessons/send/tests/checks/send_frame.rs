@@ -188,10 +188,7 @@ fn whole(run: &Run<Said>, got: &[u8], want: &[u8], cut: String) -> Result<(), Fa
 fn never_dies_of_sigpipe(bench: &Bench<Scene, Said>) -> Result<(), Fault> {
     let (run, _) = plain(bench, 256)?;
     match unprotected(&run) {
-        Some(call) => {
-            let line = run.trace().events[call.index].line();
-            Err(run.reject().with("line", line.trim_end()).at(call.index).into())
-        }
+        Some(call) => Err(run.reject().with("line", call.request()).at(call.index).into()),
         None => works_plainly(bench),
     }
 }

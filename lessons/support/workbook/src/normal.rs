@@ -21,6 +21,8 @@
 //! - **what the kernel holds** after a call is compared only where there is one thread (with several it depends on which was
 //!   faster) and where this machine lets the observer look; not compared is a queue's limit, which a setting of the machine
 //!   caps, and FIN_WAIT1 and FIN_WAIT2 count as one;
+//! - **how much a full buffer took**: a send that took something, and not all that it was given, took `SOME`. That it was short
+//!   is the point; how short is the machine's affair;
 //! - **threads**: the lines of each stay in their order, and the threads are put one after another, since which of two
 //!   comes first is the scheduler's affair.
 //!
