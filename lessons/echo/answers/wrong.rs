@@ -22,7 +22,7 @@ pub const ANSWERS: &[Wrong<Page>] = &[
         name: "once",
         put: |page| page.echo_connection = once,
         rejected_by: "echoes_every_byte",
-        says: "the client got ECONNRESET instead of",
+        says: "At byte 1 the client got ",
         also: &[],
     },
     Wrong {
@@ -30,7 +30,7 @@ pub const ANSWERS: &[Wrong<Page>] = &[
         name: "the_whole_buffer",
         put: |page| page.echo_connection = the_whole_buffer,
         rejected_by: "echoes_every_byte",
-        says: "instead of the end",
+        says: "At byte 1 the client got 0 instead of 135",
         also: &[],
     },
     Wrong {
