@@ -82,6 +82,28 @@
 //! *waits* for it, in one line), and a function that still is a `todo!()` gets one line for each check and no more.
 //! Only [`Verdict::Passed`] counts as passed.
 //!
+//! # What makes grading slow, and a proof slower
+//!
+//! A run ([`Bench::play`]) costs about 10 ms of processor time, nearly all of it for starting the child. A proof makes every
+//! check once for each wrong answer, so what a check waits for it waits for ten times and more. Worth knowing:
+//!
+//! - **Wait for what happens**, with a deadline that is never reached, and not for a time. If *nothing* is to happen
+//!   (nobody may hear this, the queue must stay full), wait as short as a right answer allows (`PATIENCE` in
+//!   `listen/queue-capacity` is 200 ms), and ask for that once in a run and not once for each client.
+//! - **An answer that hangs** has to name `finishes_in_time`, as [`Wrong::rejected_by`] or in [`Wrong::also`]. That is how the
+//!   proof knows: all its checks are made at once, before all others, and each has three seconds, not ten. One such answer
+//!   for each way of hanging is enough, and ten cost no more than one.
+//! - **It should hang asleep** (in `accept`, say), not in a loop: a loop takes a processor from the others for three seconds
+//!   in every check.
+//! - **A shorter [`Setting::deadline`]** helps where a right answer takes a few milliseconds and hanging is the mistake that
+//!   the check is about. Below two seconds it is a test of the machine: with both processors busy a run may take that long.
+//! - **A process or thread left behind** is given a second to be gone: an answer that leaves one waits that second in
+//!   each run.
+//! - **Few runs**: what one run can show needs no second one. Several clients, sizes or circumstances may be tried in one act,
+//!   if the message can still say which of them went wrong.
+//!
+//! `--test-threads 1` shows which take long, `--exact wrong/ID/NAME` plays one alone.
+//!
 //! # The checks that every exercise has
 //!
 //! `survives`, `finishes_in_time`, `leaves_no_fd_behind` and `stays_on_loopback` (`common.toml`) have no runs of their own.

@@ -29,7 +29,10 @@ fn main() -> ExitCode {
             Ok::<(), Failed>(())
         })
     });
-    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+    let mut args = Arguments::from_args();
+    // Most of the time they wait, some for a deadline.
+    args.test_threads.get_or_insert(8);
+    libtest_mimic::run(&args, trials.collect()).exit_code()
 }
 
 const AS_LESSON: &str = "LAB_TEST_LESSON";
@@ -473,11 +476,17 @@ fn ctrl_c_leaves_nothing_behind() {
         let worker = processes_in(&directory);
         assert!(!worker.is_empty(), "somebody works in {directory:?}");
         end(&mut child, signal);
-        wait_until("the experiment's process is gone", || {
-            worker.iter().all(|pid| !Path::new(&format!("/proc/{pid}")).exists())
-        });
+        wait_until("the experiment's process is gone", || worker.iter().all(|pid| has_ended(pid)));
         lesson.is_tidy();
     }
+}
+
+/// Whether a process has come to its end. What is left of it is for the first of all processes to clear away, which in a
+/// container may take its time.
+fn has_ended(pid: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+    // The state stands behind the program's name, which stands in parentheses.
+    stat.map_or(true, |stat| stat.rsplit_once(") ").is_some_and(|(_, after)| after.starts_with(['Z', 'X'])))
 }
 
 /// The processes that work somewhere below this directory.

@@ -6,10 +6,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::thread;
 
-use common::{lessons, this_project as project};
+use common::{lessons, own_network, this_project as project};
 use observer::strace::{self, Subject};
 use workbook::check::{self, Rule};
+use workbook::programs::Program;
 use workbook::site::{self, Preprocessor};
 
 /// Expects a rule to find nothing.
@@ -110,23 +113,40 @@ fn the_observer_and_strace_agree_on_every_experiment() {
         println!("not compared with strace: {why}");
         return;
     }
-    let mut lines = 0;
-    let mut complaints = Vec::new();
-    for program in lessons() {
-        for experiment in program.catalogue().expect("the lesson lists its experiments").experiments {
-            let name = format!("{}/{}", program.lesson, experiment.name);
-            // What an experiment reads in /proc differs from run to run, and the observer does not show it.
-            let subject = Subject::new(program.path()).arg("--play").arg(&experiment.name).fenced().sockets();
-            match strace::compare(&subject) {
-                Ok(report) => {
-                    lines += report.same;
-                    complaints.extend(report.verdict().err().map(|verdict| format!("{name}: {verdict}")));
-                }
-                Err(failure) => complaints.push(format!("{name}: {failure}")),
-            }
-        }
-    }
+    // The lessons side by side, since they mostly wait, if each may have a network of its own; else one after the other,
+    // so that none takes a port that another has just given back.
+    let in_turn = Mutex::new(());
+    let compare = |program| {
+        let _turn = own_network().err().map(|_| in_turn.lock());
+        compare_with_strace(program)
+    };
+    let compared: Vec<(usize, Vec<String>)> = thread::scope(|scope| {
+        let compare = &compare;
+        let threads: Vec<_> = lessons().iter().map(|program| scope.spawn(move || compare(program))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("the comparison itself works")).collect()
+    });
+    let lines: usize = compared.iter().map(|(lines, _)| lines).sum();
+    let complaints: Vec<String> = compared.into_iter().flat_map(|(_, complaints)| complaints).collect();
     println!("{lines} lines are the same as strace's");
     assert!(complaints.is_empty(), "{}", complaints.join("\n\n"));
     assert!(lines > 100, "the experiments make more calls than {lines}");
+}
+
+/// Runs a lesson's experiments under both: how many lines are the same, and what is not.
+fn compare_with_strace(program: &Program) -> (usize, Vec<String>) {
+    let mut lines = 0;
+    let mut complaints = Vec::new();
+    for experiment in program.catalogue().expect("the lesson lists its experiments").experiments {
+        let name = format!("{}/{}", program.lesson, experiment.name);
+        // What an experiment reads in /proc differs from run to run, and the observer does not show it.
+        let subject = Subject::new(program.path()).arg("--play").arg(&experiment.name).fenced().sockets();
+        match strace::compare(&subject) {
+            Ok(report) => {
+                lines += report.same;
+                complaints.extend(report.verdict().err().map(|verdict| format!("{name}: {verdict}")));
+            }
+            Err(failure) => complaints.push(format!("{name}: {failure}")),
+        }
+    }
+    (lines, complaints)
 }

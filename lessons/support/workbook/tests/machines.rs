@@ -20,6 +20,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::ptr;
 use std::sync::OnceLock;
 
+use common::checked;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use Step::{BecomeNobody, Deaf, FewDescriptors, LeftOpen, NoNamespaces, NoTracing, OwnNetwork, OwnUsers, Set};
@@ -303,7 +304,7 @@ impl Prepared {
     fn take(&self) -> io::Result<()> {
         match self {
             Prepared::Plain(BecomeNobody) => become_nobody(),
-            Prepared::Plain(OwnNetwork) => own_network_here(),
+            Prepared::Plain(OwnNetwork) => common::own_network(),
             Prepared::Plain(LeftOpen) => leave_open(),
             Prepared::Plain(Deaf) => go_deaf(),
             Prepared::Plain(FewDescriptors) => few_descriptors(),
@@ -313,11 +314,6 @@ impl Prepared {
             Prepared::Setting { path, value } => write_file(path, value.as_bytes()),
         }
     }
-}
-
-/// The errno of a call that returned -1.
-fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
 fn become_nobody() -> io::Result<()> {
@@ -336,25 +332,6 @@ fn own_users(map: &[u8]) -> io::Result<()> {
     write_file(c"/proc/self/setgroups", b"deny")?;
     write_file(c"/proc/self/uid_map", map)?;
     write_file(c"/proc/self/gid_map", map)
-}
-
-fn own_network_here() -> io::Result<()> {
-    // SAFETY: unshare and socket take numbers.
-    let socket = unsafe {
-        checked(libc::unshare(libc::CLONE_NEWNET))?;
-        checked(libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0))?
-    };
-    // SAFETY: the socket has just been made, and nobody else knows it.
-    let socket = unsafe { OwnedFd::from_raw_fd(socket) };
-    // SAFETY: an ifreq of zero bytes is valid: a name and a union of plain numbers.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
-        *to = *from as libc::c_char;
-    }
-    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
-    // SAFETY: SIOCSIFFLAGS reads an ifreq, and this one lives through the call.
-    checked(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) })?;
-    Ok(())
 }
 
 fn write_file(path: &CStr, text: &[u8]) -> io::Result<()> {

@@ -4,6 +4,8 @@
 #![allow(dead_code)]
 
 use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -27,6 +29,32 @@ pub fn lessons() -> &'static [Program] {
         assert!(lessons.len() >= 2, "the lessons are found: {lessons:?}");
         lessons
     })
+}
+
+/// The errno of a call that returned -1.
+pub fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// From here on the calling thread, and what it starts, has a network of its own, with nothing but a loopback interface.
+/// Makes system calls only and allocates nothing: it may be called between fork and exec.
+pub fn own_network() -> io::Result<()> {
+    // SAFETY: unshare and socket take numbers.
+    let socket = unsafe {
+        checked(libc::unshare(libc::CLONE_NEWNET))?;
+        checked(libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0))?
+    };
+    // SAFETY: the socket has just been made, and nobody else knows it.
+    let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+    // SAFETY: an ifreq of zero bytes is valid: a name and a union of plain numbers.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
+        *to = *from as libc::c_char;
+    }
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    // SAFETY: SIOCSIFFLAGS reads an ifreq, and this one lives through the call.
+    checked(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) })?;
+    Ok(())
 }
 
 /// A copy of `tests/sample`, removed when it is dropped.
