@@ -5,15 +5,15 @@
 //!
 //! - **`/proc/PID/fd` and `/proc/PID/net`**: who has which descriptor, and the tables of all TCP, UDP and unix sockets in the
 //!   process's network. They also list what no descriptor names any more (a connection in TIME_WAIT) or yet (one that waits
-//!   to be accepted).
+//!   to be accepted). The kernel takes a millisecond to write one of TCP, so that is read only where there may be such a one.
 //! - **the socket itself**, through a copy of its descriptor (`pidfd_getfd`, Linux 5.6): its name before it is in any table,
-//!   the bytes that wait in it, the limit of its queue. While there is a copy a `close` by somebody else would not be the
+//!   its state, the bytes that wait in it, the limit of its queue. While there is a copy a `close` by somebody else would not be the
 //!   last, so a socket is copied only if the process that is stopped just now, of a single thread, is the only one that
 //!   has it. SO_ERROR is never asked for: that would take the error away.
 //!
 //! What depends on timers (the bytes that are sent and not yet acknowledged) is not looked at.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -44,6 +44,10 @@ pub(crate) struct Looks {
     kinds: BTreeMap<u32, &'static str>,
     /// The addresses that a numbered socket has listened at.
     listeners: HashMap<SocketAddr, u32>,
+    /// The numbered sockets of which the kernel has nothing left.
+    gone: HashSet<u32>,
+    /// The connections in TIME_WAIT, which stay there for longer than any run.
+    asleep: HashMap<(SocketAddr, SocketAddr), Row>,
     /// What the last look saw.
     last: Option<Kernel>,
 }
@@ -71,53 +75,97 @@ impl Looks {
                 self.kinds.insert(number, kind);
             }
         }
-        let rows = rows(scene.tid, &self.tables(&holders))?;
         let mut kernel = Kernel::default();
         for (&number, holders) in &holders {
             let descriptor = |holder: &Holder| Descriptor { pid: holder.pid, fd: holder.fd, socket: number };
             kernel.descriptors.extend(holders.iter().map(descriptor));
-            let row = rows.iter().find(|row| row.inode == holders[0].inode);
-            let mut socket = row.map_or_else(Socket::default, Row::socket);
-            socket.socket = Some(number);
-            socket.kind = self.kinds.get(&number).map(|&kind| kind.into()).or(socket.kind);
+            let kind = self.kinds.get(&number).map(|&kind| kind.into());
+            let mut socket = Socket { socket: Some(number), kind, ..Socket::default() };
             if let Some(copy) = copies.get(&number) {
                 ask(copy, &mut socket);
             }
-            if let Some(row) = row {
-                self.remember(row, number);
-            }
             kernel.sockets.push(socket);
         }
-        kernel.sockets.extend(rows.iter().filter_map(|row| self.without_descriptor(row)));
+        let unknown = holders.keys().any(|number| !copies.contains_key(number));
+        let scans = unknown || self.may_be_without_descriptor(&kernel.sockets, &holders);
+        let rows = rows(scene.tid, &self.tables(unknown, scans))?;
         for socket in &mut kernel.sockets {
-            let ends = socket.peer.as_ref().and_then(inet).zip(socket.local.as_ref().and_then(inet));
-            socket.other_end = ends.and_then(|ends| self.pairs.get(&ends).copied());
+            let Some(number) = socket.socket else { continue };
+            let inode = holders[&number][0].inode;
+            if let Some(row) = rows.iter().find(|row| row.inode == inode) {
+                row.complete(socket);
+            }
+            if socket.state.is_none() {
+                socket.unread = None;
+            }
+            self.remember(socket, number);
+        }
+        if scans {
+            self.settle(&rows, &holders);
+        }
+        let asleep = self.asleep.values().filter(|_| !scans);
+        kernel.sockets.extend(rows.iter().chain(asleep).filter_map(|row| self.without_descriptor(row)));
+        for socket in &mut kernel.sockets {
+            socket.other_end = ends(socket).and_then(|(local, peer)| self.pairs.get(&(peer, local)).copied());
         }
         kernel.sockets.sort_by_key(|socket| (socket.socket.is_none(), socket.socket, socket.other_end));
         kernel.descriptors.sort_by_key(|descriptor| (descriptor.pid, descriptor.fd));
         Ok(kernel)
     }
 
-    /// The tables in which this run's sockets may be. To read one of TCP takes a millisecond, however little is in it.
-    fn tables(&self, holders: &BTreeMap<u32, Vec<Holder>>) -> Vec<&'static str> {
-        const ALL: [&str; 5] = ["tcp", "tcp6", "udp", "udp6", "unix"];
-        if holders.keys().any(|number| !self.kinds.contains_key(number)) {
-            return ALL.to_vec();
-        }
-        // A socket of IPv6 may have a peer of IPv4, and stand in that table in the end.
-        let wants = |table: &str| {
-            self.kinds.values().any(|kind| kind.starts_with(table) || kind.strip_suffix('6') == Some(table))
-        };
-        ALL.into_iter().filter(|table| wants(table)).collect()
+    /// Whether TCP may have something of this run that no descriptor names.
+    fn may_be_without_descriptor(&self, sockets: &[Socket], holders: &BTreeMap<u32, Vec<Holder>>) -> bool {
+        let waits = sockets.iter().any(|socket| {
+            let is_alone = || {
+                ends(socket).is_some_and(|(local, peer)| {
+                    let is_other = |other: &Socket| ends(other) == Some((peer, local));
+                    !sockets.iter().any(is_other)
+                })
+            };
+            let is_tcp = socket.kind.as_deref().is_some_and(|kind| kind.starts_with("tcp"));
+            // One that listens may have guests; and what has no other end here has one there, or is about to have one.
+            is_tcp
+                && (socket.queued.is_some_and(|queued| queued > 0)
+                    || socket.state.as_deref() == Some("SYN_SENT")
+                    || is_alone())
+        });
+        let left = self.pairs.iter().any(|(pair, number)| {
+            !holders.contains_key(number) && !self.gone.contains(number) && !self.asleep.contains_key(pair)
+        });
+        waits || left
     }
 
-    fn remember(&mut self, row: &Row, number: u32) {
-        let (Some(local), peer) = (row.local, row.peer) else { return };
-        match peer {
-            Some(peer) => self.pairs.insert((local, peer), number),
-            None if row.state == "LISTEN" => self.listeners.insert(local, number),
-            None => None,
+    /// Notes which connections are in TIME_WAIT, and of which there is nothing left.
+    fn settle(&mut self, rows: &[Row], holders: &BTreeMap<u32, Vec<Holder>>) {
+        let there: HashMap<_, _> = rows.iter().filter_map(|row| Some(((row.local?, row.peer?), row))).collect();
+        let is_gone = |(pair, number): &(&_, &u32)| !holders.contains_key(number) && !there.contains_key(*pair);
+        self.gone = self.pairs.iter().filter(is_gone).map(|(_, number)| *number).collect();
+        let sleeping = |pair: &(SocketAddr, SocketAddr)| there.get(pair).filter(|row| row.state == "TIME_WAIT");
+        self.asleep = self.pairs.keys().filter_map(|pair| Some((*pair, Row::clone(sleeping(pair)?)))).collect();
+    }
+
+    /// The tables that must be read.
+    fn tables(&self, unknown: bool, scans: bool) -> Vec<&'static str> {
+        // A socket of IPv6 may have a peer of IPv4, and stand in that table in the end.
+        let has = |table: &str| {
+            self.kinds.values().any(|kind| kind.starts_with(table) || kind.strip_suffix('6') == Some(table))
         };
+        let wanted = |table: &&str| unknown || (has(table) && (scans || !table.starts_with("tcp")));
+        ["tcp", "tcp6", "udp", "udp6", "unix"].into_iter().filter(wanted).collect()
+    }
+
+    fn remember(&mut self, socket: &Socket, number: u32) {
+        if !socket.kind.as_deref().is_some_and(|kind| kind.starts_with("tcp")) {
+            return;
+        }
+        if let Some(pair) = ends(socket) {
+            self.asleep.remove(&pair);
+            self.pairs.insert(pair, number);
+        } else if socket.state.as_deref() == Some("LISTEN")
+            && let Some(local) = socket.local.as_ref().and_then(inet)
+        {
+            self.listeners.insert(local, number);
+        }
     }
 
     /// A connection of this run that no descriptor names: no longer, or not yet.
@@ -165,7 +213,7 @@ fn holders(scene: &Scene<'_>, sockets: &Sockets) -> BTreeMap<u32, Vec<Holder>> {
 }
 
 /// A socket as a table in `/proc/PID/net` lists it.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Row {
     /// 0 if no descriptor names it.
     inode: Inode,
@@ -193,6 +241,17 @@ impl Row {
             waits_at: None,
             other_end: None,
         }
+    }
+
+    /// Adds to what is known of a socket what the table knows of it.
+    fn complete(&self, socket: &mut Socket) {
+        let row = self.socket();
+        socket.kind = socket.kind.take().or(row.kind);
+        socket.state = socket.state.take().or(row.state);
+        socket.local = socket.local.take().or(row.local);
+        socket.peer = socket.peer.take().or(row.peer);
+        socket.unread = socket.unread.or(row.unread);
+        socket.queued = socket.queued.or(row.queued);
     }
 
     /// The bytes that wait to be received. In TCP's table the end of the stream counts as one, until it is read.
@@ -230,7 +289,7 @@ fn inet_row(kind: &'static str, line: &str) -> Option<Row> {
     Some(Row {
         inode,
         kind,
-        state: if kind.starts_with("udp") { udp_state(state) } else { tcp_state(state)? },
+        state: if kind.starts_with("udp") { udp_state(state) } else { tcp_state(u8::from_str_radix(state, 16).ok()?)? },
         local: socket_address(local),
         peer: (peer.port() != 0).then_some(peer),
         waiting: u32::from_str_radix(unread, 16).ok()?,
@@ -263,7 +322,7 @@ fn unix_row(line: &str) -> Option<Row> {
 }
 
 /// The kernel's numbers of TCP's states (`include/net/tcp_states.h`), by the names that RFC 9293 gives them.
-fn tcp_state(number: &str) -> Option<&'static str> {
+fn tcp_state(number: u8) -> Option<&'static str> {
     const STATES: [&str; 12] = [
         "ESTABLISHED",
         "SYN_SENT",
@@ -278,8 +337,7 @@ fn tcp_state(number: &str) -> Option<&'static str> {
         "CLOSING",
         "SYN_RECV",
     ];
-    let number = usize::from_str_radix(number, 16).ok()?;
-    STATES.get(number.checked_sub(1)?).copied()
+    STATES.get(usize::from(number).checked_sub(1)?).copied()
 }
 
 /// UDP has no states; the kernel notes only whether a socket has a peer.
@@ -348,15 +406,28 @@ fn owned(result: libc::c_long) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(result as RawFd) })
 }
 
-/// What the socket itself knows, and the tables do not.
+/// Both ends' addresses, if it has a peer.
+fn ends(socket: &Socket) -> Option<(SocketAddr, SocketAddr)> {
+    socket.local.as_ref().and_then(inet).zip(socket.peer.as_ref().and_then(inet))
+}
+
+/// What the socket itself knows.
 fn ask(copy: &OwnedFd, socket: &mut Socket) {
-    socket.local = name(copy);
-    if socket.state.as_deref() == Some("LISTEN") {
-        if let Some(info) = tcp_info(copy) {
+    socket.local = name(copy, libc::getsockname);
+    if let Some(info) = tcp_info(copy) {
+        // One that is closed is in no table.
+        socket.state = tcp_state(info.tcpi_state).filter(|state| *state != "CLOSE").map(Into::into);
+        match socket.state.as_deref() {
+            None => {}
             // Of a listening socket these two say how long its queue is, and may be.
-            (socket.queued, socket.backlog) = (Some(info.tcpi_unacked), Some(info.tcpi_sacked));
+            Some("LISTEN") => (socket.queued, socket.backlog) = (Some(info.tcpi_unacked), Some(info.tcpi_sacked)),
+            Some(_) => {
+                socket.peer = name(copy, libc::getpeername);
+                socket.unread = unread(copy);
+            }
         }
-    } else if socket.state.is_some() {
+    } else {
+        // Where it has none, its table says so.
         socket.unread = unread(copy);
     }
 }
@@ -377,12 +448,15 @@ fn kind(copy: &OwnedFd) -> Option<&'static str> {
     })
 }
 
-/// The name that the socket is bound to.
-fn name(copy: &OwnedFd) -> Option<Address> {
+/// The name that getsockname or getpeername tells.
+fn name(
+    copy: &OwnedFd,
+    asks: unsafe extern "C" fn(c_int, *mut libc::sockaddr, *mut libc::socklen_t) -> c_int,
+) -> Option<Address> {
     let mut bytes = [0_u8; 128];
     let mut length = bytes.len() as libc::socklen_t;
     // SAFETY: `bytes` has room for the `length` bytes that the kernel may write, and both are locals.
-    if unsafe { libc::getsockname(copy.as_raw_fd(), bytes.as_mut_ptr().cast(), &raw mut length) } == -1 {
+    if unsafe { asks(copy.as_raw_fd(), bytes.as_mut_ptr().cast(), &raw mut length) } == -1 {
         return None;
     }
     let bytes = bytes.get(..length as usize).filter(|bytes| bytes.len() >= 2)?;
