@@ -50,13 +50,13 @@ const MUCH: usize = 200_000;
 /// How long a peer waits for the end of the stream where it should come at once.
 const SILENCE: i64 = 200;
 /// The patience where it is to run out.
-const SHORT: u64 = 60;
+const SHORT: u64 = 150;
 /// How late is too late.
 const TOO_LATE: u64 = 150;
 /// How much later is surely no fault of a busy machine.
 const SURELY_LATE: u64 = 350;
 /// When a peer that never ends ends after all: nobody is to wait for ever.
-const LONGEST: Duration = Duration::from_millis(600);
+const LONGEST: Duration = Duration::from_millis(700);
 
 fn call(page: &Page, stage: &mut Stage, scene: Scene) -> Answer {
     let socket = connected(&scene).expect("a connection to finish");
@@ -208,7 +208,7 @@ fn a_silent_peer_costs_patience_only(bench: &Bench<Scene, Answer>) -> Result<(),
             let peer = Peer::who(None, move |socket| {
                 // Until the function's process is gone, or for too long.
                 let start = Instant::now();
-                while hear.recv_timeout(Duration::from_millis(20)) == Err(RecvTimeoutError::Timeout) {
+                while hear.recv_timeout(Duration::from_millis(10)) == Err(RecvTimeoutError::Timeout) {
                     if start.elapsed() > LONGEST || (talks && calls::send_all(&socket, b"x").is_err()) {
                         break;
                     }

@@ -52,13 +52,13 @@ const BUFFER: usize = 256 * 1024;
 /// What the slow reader is sent.
 const MUCH: usize = 4 << 20;
 /// The patience where it is to run out.
-const SHORT: u64 = 100;
+const SHORT: u64 = 200;
 /// How late is too late.
 const TOO_LATE: i64 = 150;
 /// How much later is surely no fault of a busy machine.
 const SURELY_LATE: i64 = 350;
 /// When a peer that reads nothing resets the connection: nobody is to wait for ever.
-const LONGEST: Duration = Duration::from_millis(600);
+const LONGEST: Duration = Duration::from_millis(800);
 
 fn call(page: &Page, stage: &mut Stage, scene: Scene) -> Answer {
     let socket = connected(scene.to).expect("a non-blocking connection");
@@ -185,8 +185,9 @@ fn waits_instead_of_spinning(bench: &Bench<Scene, Answer>) -> Result<(), Fault> 
     let sends = sends(&run);
     let not_now: Vec<&Seen> = sends.iter().filter(|call| call.errno() == Some("EAGAIN")).collect();
     let (n, polls) = (not_now.len(), run.calls_of(&WAITS).len());
-    // A reader that pauses three times and reads in pieces gives no more reason to wait than this.
-    if n > polls + 1 || n > 200 {
+    // Who waits for room until it comes, or the time is up, is told only once that the time is up.
+    let in_vain = run.calls_of(&WAITS).iter().filter(|call| call.outcome.value == Some(0)).count();
+    if n > polls + 1 || in_vain > 2 {
         let t = run.answer()?.took_ms;
         let rejection = run.reject().with("n", n).with("t", t).with("polls", polls);
         return Err(rejection.at_any(not_now.get(1).map(|call| call.index)).into());
@@ -203,6 +204,7 @@ fn later_reader() -> Result<(Peer<Heard>, Sender<()>), Fault> {
     let peer = Peer::who(Some(BUFFER), move |socket| {
         if hear.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
             reset(&socket)?;
+            return Ok(Heard { bytes: Vec::new(), end: Err(Errno::ECONNABORTED) });
         }
         read_all(&socket, 1 << 16, 1 << 26, |_| ())
     })?;
@@ -216,7 +218,7 @@ fn trickling_reader() -> Result<(Peer<Heard>, Sender<()>), Fault> {
         let mut buffer = vec![0; BUFFER / 2];
         let start = Instant::now();
         while start.elapsed() < Duration::from_millis(400) {
-            thread::sleep(Duration::from_millis(8)); // The pace of a slow peer.
+            thread::sleep(Duration::from_millis(5)); // The pace of a slow peer.
             if !matches!(recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()), Ok(1..)) {
                 break;
             }
@@ -292,11 +294,20 @@ fn too_late(run: &Run<Answer>) -> Result<Option<String>, Fault> {
 }
 
 fn says_how_far_it_got(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
-    let (peer, tell) = later_reader()?;
-    let scene = Scene { to: peer.address, bytes: 16 << 20, patience_ms: SHORT, signals: false, full: false };
-    let run = bench.play(scene)?;
-    drop(tell); // The child is gone; now the peer reads all that there is.
-    let heard = peer.tells()?;
+    let mut tries = 0;
+    let (run, heard) = loop {
+        tries += 1;
+        let (peer, tell) = later_reader()?;
+        let run =
+            bench.play(Scene { to: peer.address, bytes: 16 << 20, patience_ms: SHORT, signals: false, full: false })?;
+        drop(tell); // The child is gone; now the peer reads all that there is.
+        let heard = peer.tells()?;
+        // This machine may be busy: the peer hung up before the child was gone.
+        let gave_up = run.answer().is_ok_and(|answer| matches!(answer.said, Err((_, libc::ETIMEDOUT))));
+        if heard.end.is_ok() || !gave_up || tries == 4 {
+            break (run, heard);
+        }
+    };
     left_alone(&run)?;
     let Err((got, libc::ETIMEDOUT)) = run.answer()?.said else {
         waits_at_all(&run)?;
@@ -331,7 +342,7 @@ fn a_dead_peer_ends_the_wait(bench: &Bench<Scene, Answer>) -> Result<(), Fault> 
             if now != last {
                 (last, since) = (now, Instant::now());
             }
-            Ok(last > 0 && since.elapsed() > Duration::from_millis(30))
+            Ok(last > 0 && since.elapsed() > Duration::from_millis(60))
         })
         .map_err(|_| Errno::ETIMEDOUT)?;
         reset(&socket)

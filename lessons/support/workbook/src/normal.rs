@@ -20,9 +20,7 @@
 //!   is the point; how short is the machine's affair;
 //! - **what the kernel holds** after a call is compared only where there is one thread (with several it depends on which was
 //!   faster) and where this machine lets the observer look; not compared is a queue's limit, which a setting of the machine
-//!   caps, and FIN_WAIT1 and FIN_WAIT2 count as one;
-//! - **how much a full buffer took**: a send that took something, and not all that it was given, took `SOME`. That it was short
-//!   is the point; how short is the machine's affair;
+//!   caps, and how many bytes are unread, but whether any are; FIN_WAIT1 and FIN_WAIT2 count as one;
 //! - **threads**: the lines of each stay in their order, and the threads are put one after another, since which of two
 //!   comes first is the scheduler's affair.
 //!
@@ -245,6 +243,8 @@ impl Names {
         }
         for socket in &mut kernel.sockets {
             socket.backlog = None;
+            // How many have come by now is a matter of time, and of the sizes of the machine's buffers.
+            socket.unread = socket.unread.map(|bytes| bytes.min(1));
             // The one becomes the other when the acknowledgement comes, in the kernel's own time.
             if socket.state.as_deref() == Some("FIN_WAIT1") {
                 socket.state = Some("FIN_WAIT2".into());
