@@ -41,7 +41,7 @@ pub(crate) fn play(lesson: &Lesson, name: &str, stop_file: Option<&Path>) -> Exi
 fn prepare(stop_file: Option<&Path>) -> io::Result<Option<File>> {
     close_what_was_left_open()?;
     scratch::unblock_signals()?;
-    // Rust starts every program with SIGPIPE ignored, and no other language does.
+    // Rust (as Python) starts every program with SIGPIPE ignored; a C program has it as the system gives it.
     // SAFETY: the default action replaces an ignored one; no handler of ours is involved.
     if unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) } == libc::SIG_ERR {
         return Err(io::Error::last_os_error());

@@ -33,7 +33,7 @@ pub(crate) fn run(program: &Program, words: Vec<OsString>) -> ExitCode {
     if let Err(error) = child::close_what_was_left_open() {
         return complain(format_args!("cannot close what was left open: {error}"));
     }
-    // Rust starts every program with SIGPIPE ignored, and no other language does.
+    // Rust (as Python) starts every program with SIGPIPE ignored; a C program has it as the system gives it.
     // SAFETY: the default action replaces an ignored one; no handler of ours is involved.
     if unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) } == libc::SIG_ERR {
         return complain(format_args!("signal(SIGPIPE, SIG_DFL) failed: {}", io::Error::last_os_error()));

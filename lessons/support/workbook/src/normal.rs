@@ -22,15 +22,15 @@
 //!   faster) and where this machine lets the observer look; not compared is a queue's limit, which a setting of the machine
 //!   caps, and how many bytes are unread, but whether any are; FIN_WAIT1 and FIN_WAIT2 count as one;
 //! - **threads**: the lines of each stay in their order, and the threads are put one after another, since which of two
-//!   comes first is the scheduler's affair.
+//!   comes first is the scheduler's affair; the sockets are numbered in that order.
 //!
 //! What stays is what the book teaches: the calls, their arguments, their results, in order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::LazyLock;
 
-use lab::Recording;
+use lab::{End, Recording};
 use observer::{Address, Call, Event, Kernel, Trace, UnixName, Value, What};
 use regex::Regex;
 
@@ -129,6 +129,7 @@ pub fn normal(recording: &Recording) -> Recording {
         }
         forget_what_did_not_change(&mut trace.events);
         trace.events.sort_by_key(|event| event.tid);
+        normal.ends = number_sockets(&mut trace.events, &normal.ends);
         for remark in &mut trace.remarks {
             *remark = names.rename_text(remark);
         }
@@ -137,6 +138,27 @@ pub fn normal(recording: &Recording) -> Recording {
     let output = DURATION.replace_all(&output, "TIME");
     normal.output = AMOUNT.replace_all(&output, "AMOUNT").into_owned();
     normal
+}
+
+/// Numbers the sockets anew, in the order of the lines as they now stand: which of two threads made one first was the
+/// scheduler's affair, too. Returns which end each of them plays.
+fn number_sockets(events: &mut [Event], ends: &BTreeMap<u32, End>) -> BTreeMap<u32, End> {
+    let mut order = Order::default();
+    let mut renumber = |number: &mut u32| *number = order.number(*number) as u32;
+    // The calls decide: what the kernel holds names all sockets, and may differ where there are several threads.
+    for event in events.iter_mut() {
+        if let What::Call(call) = &mut event.what {
+            call.socket.iter_mut().for_each(&mut renumber);
+        }
+    }
+    for kernel in events.iter_mut().filter_map(|event| event.kernel.as_mut()) {
+        kernel.descriptors.iter_mut().for_each(|descriptor| renumber(&mut descriptor.socket));
+        for socket in &mut kernel.sockets {
+            let numbers = [&mut socket.socket, &mut socket.waits_at, &mut socket.other_end];
+            numbers.into_iter().flatten().for_each(&mut renumber);
+        }
+    }
+    ends.iter().map(|(number, end)| (order.number(*number) as u32, *end)).collect()
 }
 
 /// What the kernel holds is kept where it changed. A change between two states that count as one is none.
@@ -432,6 +454,31 @@ mod tests {
         events.iter_mut().for_each(|event| names.rename_event(event));
         forget_what_did_not_change(&mut events);
         events.iter().map(|event| event.kernel.as_ref()?.sockets[0].state.as_ref().map(ToString::to_string)).collect()
+    }
+
+    /// A socket call of a thread, about the socket of this number.
+    fn call(tid: i32, socket: u32) -> Event {
+        let text = format!(
+            r#"{{"pid": 7, "tid": {tid}, "at_us": 1, "took_us": 1, "event": "call", "name": "socket", "args": [],
+                "outcome": {{"value": 3, "text": "3"}}, "socket": {socket}}}"#
+        );
+        serde_json::from_str(&text).expect("it is an event")
+    }
+
+    /// The sockets' numbers and ends, as they are compared.
+    fn numbered(mut events: Vec<Event>, ends: &[(u32, End)]) -> (Vec<u32>, Vec<(u32, End)>) {
+        events.sort_by_key(|event| event.tid);
+        let ends = number_sockets(&mut events, &ends.iter().copied().collect());
+        (events.iter().filter_map(|event| event.call()?.socket).collect(), ends.into_iter().collect())
+    }
+
+    #[test]
+    fn which_thread_made_its_socket_first_makes_no_difference() {
+        let first = numbered(vec![call(7, 1), call(8, 2), call(7, 1)], &[(1, End::Client), (2, End::Server)]);
+        let second = numbered(vec![call(8, 1), call(7, 2), call(7, 2)], &[(2, End::Client), (1, End::Server)]);
+        assert_eq!(first, second);
+        let another = numbered(vec![call(8, 1), call(7, 2), call(7, 1)], &[(2, End::Client), (1, End::Server)]);
+        assert_ne!(first, another, "which socket a call is about is not the scheduler's affair");
     }
 
     #[test]
