@@ -79,7 +79,7 @@ export async function playerByMouse(browser, report, server, { path, id }) {
       assert.ok(!words.has(said), `the words for step ${step} were said before: ${said}`);
       words.add(said);
       assert.equal(await slider.getAttribute("aria-valuetext"), `${step} of ${steps}`, "the slider's words");
-      assert.deepEqual(await run.locator("li.now").evaluateAll((all) => all.map((one) => one.id)), [`${id}@${step}`], "the line that is marked");
+      assert.deepEqual(await run.locator("li[id].now").evaluateAll((all) => all.map((one) => one.id)), [`${id}@${step}`], "the line that is marked");
       if (step > 1) assert.equal(await hash(page), `#${id}@${step}`, "the address");
       assert.equal(await next.getAttribute("aria-disabled"), String(step === steps), `whether there is a next step, at ${step}`);
       assert.equal(await back.getAttribute("aria-disabled"), String(step === 1), `whether there is a step back, at ${step}`);
@@ -97,7 +97,7 @@ export async function playerByMouse(browser, report, server, { path, id }) {
     await toggle.click();
     assert.ok(await player.isHidden(), "the player does not close");
     assert.equal(await toggle.getAttribute("aria-expanded"), "false", "the button does not say that the player is closed");
-    assert.equal(await run.locator("li.now").count(), 0, "a line stays marked when the player is closed");
+    assert.equal(await run.locator("li[id].now").count(), 0, "a line stays marked when the player is closed");
   });
   await page.context().close();
 }
@@ -249,7 +249,7 @@ export async function playerForEveryone(browser, report, server, { path, failed,
       for (const theme of THEMES) {
         page.place = where(theme);
         assert.ok(await choose(page, theme), `the theme ${theme} cannot be chosen`);
-        for (const fault of await violations(page, null, selector)) report.fault(where(theme), fault);
+        for (const fault of await violations(page, { inside: selector })) report.fault(where(theme), fault);
         const wide = await sideways(page);
         report.check(!wide, where(theme), `scrolls sideways: ${wide}`);
       }
@@ -413,12 +413,12 @@ export async function frame(browser, report, server, { path }, width) {
       await choose(page, theme);
       await page.evaluate(() => scrollTo(0, 0));
       await page.locator("#mdbook-theme-toggle").click();
-      for (const what of await violations(page, null, "body > *:not(main)")) report.fault(`${page.place}, the themes and the contents open`, what);
+      for (const what of await violations(page, { inside: "body > *:not(main)" })) report.fault(`${page.place}, the themes and the contents open`, what);
       await page.keyboard.press("Escape");
       await page.locator("#mdbook-search-toggle").click();
       await page.locator("#mdbook-searchbar").fill("bind");
       await page.locator("#mdbook-searchresults li").first().waitFor();
-      for (const what of await violations(page, null, "#mdbook-search-wrapper")) report.fault(`${page.place}, the search open`, what);
+      for (const what of await violations(page, { inside: "#mdbook-search-wrapper" })) report.fault(`${page.place}, the search open`, what);
       await page.locator("#mdbook-searchbar").press("Escape");
     }
   });
