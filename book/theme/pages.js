@@ -92,8 +92,8 @@
       }
     }
   };
-  const main = document.querySelector("main");
-  if (main) new ResizeObserver(measure).observe(main);
+  const observer = new ResizeObserver(measure);
+  for (const element of scrollers) observer.observe(element);
   document.fonts?.ready.then(measure);
   document.addEventListener("toggle", measure, true);
 

@@ -107,13 +107,25 @@ export const sideways = (page) => page.evaluate(() => {
   return `${wide} px wider than the window: ${culprits.slice(-3).map(name).join(", ") || "the page itself"}`;
 });
 
-// Opens all that can be opened without asking for a recorded run: folded text, and an answer to each question.
+// Opens all that can be opened: folded text, an answer to each question, and each player, at its first call that failed or
+// else at its last. (The page of all chapters is there to be printed: its two hundred players stay closed.)
 export const unfold = (page) => page.evaluate(() => {
   for (const folded of document.querySelectorAll("main details")) folded.open = true;
   document.querySelectorAll(".predict").forEach((form, at) => {
     const choices = form.querySelectorAll("input[type=radio]");
     choices[at % choices.length].click();
   });
+  for (const run of location.pathname === "/print.html" ? [] : document.querySelectorAll("section.trace:has(.step-through)")) {
+    run.querySelector(".step-through").click();
+    const slider = run.querySelector(".player input");
+    const lines = [...run.querySelectorAll("ol > li[id]")];
+    const failed = lines.findIndex((line) => line.classList.contains("failed"));
+    slider.value = failed < 0 ? lines.length - 1 : failed;
+    slider.dispatchEvent(new Event("input"));
+  }
+  history.replaceState(null, "", location.pathname);
+  document.activeElement?.blur();
+  scrollTo(0, 0);
 });
 
 // The page's elements and where they are, without what a theme is allowed to change.
@@ -165,7 +177,8 @@ export async function look(browser, report, server, path, width, { themes = THEM
       report.check(!what, at(theme), () => `scrolls sideways${when}: ${what}`);
     };
     await wide("light", "");
-    const addresses = await page.evaluate(() => [...document.querySelectorAll("a[href]")].map((link) => link.href));
+    // On the page for what is not there, mdBook's headings link to themselves in vain: all its addresses begin at the first page.
+    const addresses = await page.evaluate(() => [...document.querySelectorAll(document.querySelector("base") ? "a[href]:not(.header)" : "a[href]")].map((link) => link.href));
     const anchors = await page.evaluate(() => [...document.querySelectorAll("[id], a[name]")].map((one) => one.id || one.name));
     await unfold(page);
     await settled(page);

@@ -24,9 +24,9 @@ Usage: node test.js [OPTIONS]
 
 The browser is Chromium: the variable CHROMIUM names it, or it is in the PATH.`;
 
-// Where the player and the questions are tried by hand: a page that has all of it, a run for the steps, one in which a call
-// fails, and one with something in an accept queue.
-const CHOICE = { path: "bind.html", id: "bind/port-in-use", failed: "bind/port-in-use" };
+// Where the player and the questions are tried by hand: a page that has all of it, with a run in which a call fails; and a
+// run with something in an accept queue.
+const CHOICE = { path: "bind.html", id: "bind/port-in-use" };
 const QUEUE = { path: "listen.html", id: "listen/six-for-five" };
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
@@ -112,8 +112,8 @@ function usedBySomebody(browser, report, server, folder, tell) {
     by("opened as a file", () => use.fromFile(browser, report, folder, CHOICE)),
     ...[1280, 375].flatMap((width) => [
       by(`the player for everyone, ${width} px`, async () => {
-        await use.playerForEveryone(browser, report, server, CHOICE, width);
-        await use.playerForEveryone(browser, report, server, QUEUE, width);
+        await use.playerForEveryone(browser, report, server, CHOICE, ".now-call.failed", width);
+        await use.playerForEveryone(browser, report, server, QUEUE, ".chairs .taken", width);
       }),
       by(`the page's frame, ${width} px`, () => use.frame(browser, report, server, CHOICE, width)),
       by(`without script, ${width} px`, () => use.withoutScript(browser, report, server, CHOICE, width)),
@@ -139,7 +139,9 @@ async function main() {
     const wanted = only?.split(",");
     const unknown = wanted?.find((name) => !server.pages.includes(`/${name}.html`));
     if (unknown) throw new Error(`there is no page ${unknown}: there are ${server.pages.map((path) => basename(path, ".html")).join(", ")}`);
-    const pages = server.pages.filter((path) => !wanted || wanted.includes(path.slice(1, -".html".length)));
+    // The longest page first, so that nobody waits for it alone at the end.
+    const pages = server.pages.filter((path) => !wanted || wanted.includes(path.slice(1, -".html".length)))
+      .sort((one, two) => server.weight(two) - server.weight(one));
     const seen = new Map();
     let heaviest = { weight: 0 };
     let shift = 0;
@@ -163,9 +165,7 @@ async function main() {
         steps += stepped.steps;
       })),
     ]);
-    // The longest page first, so that nobody waits for it alone at the end.
-    const last = (task) => reading.push(task);
-    if (!only) usedBySomebody(browser, report, server, folder, tell).forEach(last);
+    if (!only) reading.push(...usedBySomebody(browser, report, server, folder, tell));
     await together(workers, reading);
     links(report, server, seen);
     const weight = own(report);
