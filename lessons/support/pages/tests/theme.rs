@@ -46,10 +46,9 @@ fn the_template_is_mdbooks_with_our_changes() {
     is_ours("book/theme/index.hbs", &wanted);
 }
 
-/// The languages of the book's code, those of a terminal and of configuration files, and what these build on. The other
-/// thirty-seven are three quarters of what a page would load.
-const LANGUAGES: [&str; 10] =
-    ["bash", "c-like", "c", "diff", "ini", "json", "plaintext", "python", "rust", "shell"];
+/// The languages of the book's code, those of a terminal and of configuration files, and what these build on. The others
+/// are three quarters of what a page would load for it.
+const LANGUAGES: [&str; 10] = ["bash", "c-like", "c", "diff", "ini", "json", "plaintext", "python", "rust", "shell"];
 
 #[test]
 fn the_highlighter_is_mdbooks_with_fewer_languages() {
@@ -59,10 +58,12 @@ fn the_highlighter_is_mdbooks_with_fewer_languages() {
         .split('\n')
         .filter(|line| match language(line) {
             None => true,
-            Some(language) => LANGUAGES.contains(&language) && {
-                found.push(language);
-                true
-            },
+            Some(language) => {
+                LANGUAGES.contains(&language) && {
+                    found.push(language);
+                    true
+                }
+            }
         })
         .collect();
     assert_eq!(found, LANGUAGES, "mdBook's highlight.js no longer has the languages that are listed in {}", file!());

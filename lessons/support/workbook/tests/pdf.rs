@@ -12,6 +12,9 @@ use common::Sample;
 use libtest_mimic::{Arguments, Failed, Trial};
 use workbook::pdf;
 
+/// A test that needs a browser.
+type Printing = fn() -> Result<(), Failed>;
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let browser = pdf::find(env::var_os("CHROMIUM").as_deref(), env::var_os("PATH").as_deref());
@@ -23,7 +26,7 @@ fn main() -> ExitCode {
         Trial::test("a_browser_that_hangs_is_stopped", a_browser_that_hangs),
         Trial::test("a_page_that_is_not_there_is_named", a_page_that_is_not_there),
     ];
-    let printing: [(&str, fn() -> Result<(), Failed>); 2] = [
+    let printing: [(&str, Printing); 2] = [
         ("the_book_is_printed_with_contents_and_tags", the_book_is_printed),
         ("a_file_in_a_new_folder_with_odd_signs", a_new_folder),
     ];
