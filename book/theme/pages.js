@@ -5,6 +5,8 @@
   const storage = {
     get(key) { try { return localStorage.getItem(key); } catch { return null; } },
     set(key, value) { try { localStorage.setItem(key, value); } catch { /* private mode: not remembered */ } },
+    remove(key) { try { localStorage.removeItem(key); } catch { /* as above */ } },
+    keys() { try { return Object.keys(localStorage); } catch { return []; } },
   };
 
   // mdBook's sidebar toggle is a label, which no keyboard reaches: a button takes its place.
@@ -90,8 +92,8 @@
       }
     }
   };
-  const main = document.querySelector("main");
-  if (main) new ResizeObserver(measure).observe(main);
+  const observer = new ResizeObserver(measure);
+  for (const element of scrollers) observer.observe(element);
   document.fonts?.ready.then(measure);
   document.addEventListener("toggle", measure, true);
 
@@ -112,5 +114,57 @@
       choose(named(event.target));
       measure();
     });
+  }
+
+  // The answers to the predictions stay in this browser, by their words: a question that has changed is asked anew.
+  const ANSWER = "book-answer:";
+  const forms = [...document.querySelectorAll(".predict")];
+  const group = (form) => ANSWER + form.querySelector("input").name;
+  const quiet = (className, text, act) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = `${className} quiet-button`;
+    button.textContent = text;
+    button.addEventListener("click", act);
+    return button;
+  };
+  const forget = (wanted) => {
+    for (const form of wanted) {
+      storage.remove(group(form));
+      form.reset();
+      for (const folded of form.querySelectorAll("details")) folded.open = false;
+    }
+  };
+  // Where a page asks several things, its last question has the button.
+  const own = quiet("forget", "Forget my answers on this page", () => {
+    forget(forms);
+    show();
+    forms[0].querySelector("input").focus();
+  });
+  const show = () => { own.hidden = !forms.some((form) => form.querySelector("input:checked")); };
+  for (const form of forms) {
+    const inputs = [...form.querySelectorAll("input")];
+    const remembered = storage.get(group(form));
+    const input = inputs.find((input) => named(input) === remembered);
+    if (input) input.checked = true;
+    form.addEventListener("change", (event) => {
+      storage.set(group(form), named(event.target));
+      show();
+    });
+  }
+  if (forms.length) {
+    forms.at(-1).append(own);
+    show();
+  }
+  // A place in a page that offers to forget the answers of the whole book.
+  for (const place of document.querySelectorAll(".forget-all")) {
+    const heard = document.createElement("span");
+    heard.setAttribute("role", "status");
+    place.append(quiet("", "Forget my answers in the whole book", () => {
+      for (const key of storage.keys()) if (key.startsWith(ANSWER)) storage.remove(key);
+      forget(forms);
+      show();
+      heard.textContent = "Forgotten.";
+    }), " ", heard);
   }
 })();

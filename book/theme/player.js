@@ -266,7 +266,15 @@
     return { box, next, go, show: (step) => show(steps[now = step]), count: steps.length };
   }
 
-  // A button for each recorded run; the player is made when it is first wanted.
+  // Which step of a run the address names, counted from 0; -1 if it names none of this run.
+  function stepIn(id) {
+    let name;
+    try { name = decodeURIComponent(location.hash.slice(1)); } catch { return -1; }
+    const [, run, step] = /^(.*)@(\d+)$/.exec(name) ?? [];
+    return run === id ? Number(step) - 1 : -1;
+  }
+
+  // A button for each recorded run; the player is made when it is first wanted, at the step that the address names.
   const players = new Map();
   for (const section of document.querySelectorAll("section.trace")) {
     if (!section.querySelector("script[type='application/json']")) continue;
@@ -277,7 +285,8 @@
       if (!made && wanted) {
         made = player(section);
         label.after(made.box);
-        made.show(0);
+        const here = stepIn(section.id);
+        made.show(here >= 0 && here < made.count ? here : 0);
       }
       if (made) made.box.hidden = !wanted;
       toggle.setAttribute("aria-expanded", String(wanted));
@@ -295,8 +304,11 @@
 
   // A link to a step shows it in its player, if that is open.
   window.addEventListener("hashchange", () => {
-    const [, id, step] = /^#(.*)@(\d+)$/.exec(decodeURIComponent(location.hash)) ?? [];
-    const section = id && document.getElementById(id);
-    if (section?.querySelector(".player:not([hidden])")) players.get(id)(true).show(Number(step) - 1);
+    for (const [id, open] of players) {
+      const step = stepIn(id);
+      if (step < 0 || !document.getElementById(id).querySelector(".player:not([hidden])")) continue;
+      const made = open(true);
+      if (step < made.count) made.show(step);
+    }
   });
 })();

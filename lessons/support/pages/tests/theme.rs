@@ -1,5 +1,6 @@
-//! The book's `index.hbs` is mdBook's own with a few changes. They are listed here, and made by this test:
-//! `BLESS=1 cargo test -p pages --test theme` writes the file anew, after an update of mdBook for instance.
+//! The book's `index.hbs` is mdBook's own with a few changes, and its `highlight.js` is mdBook's own with fewer languages.
+//! What is changed is listed here, and made by these tests: `BLESS=1 cargo test -p pages --test theme` writes the files
+//! anew, after an update of mdBook for instance.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ const CHANGES: [(&str, &str, &str); 4] = [
 
 #[test]
 fn the_template_is_mdbooks_with_our_changes() {
-    let mut wanted = fs::read_to_string(stock_template()).expect("mdBook's own template can be read");
+    let mut wanted = stock("templates/index.hbs");
     for (why, from, to) in CHANGES {
         assert_eq!(
             wanted.matches(from).count(),
@@ -42,21 +43,55 @@ fn the_template_is_mdbooks_with_our_changes() {
         );
         wanted = wanted.replacen(from, to, 1);
     }
-    let ours = root().join("book/theme/index.hbs");
+    is_ours("book/theme/index.hbs", &wanted);
+}
+
+/// The languages of the book's code, those of a terminal and of configuration files, and what these build on. The others
+/// are three quarters of what a page would load for it.
+const LANGUAGES: [&str; 10] = ["bash", "c-like", "c", "diff", "ini", "json", "plaintext", "python", "rust", "shell"];
+
+#[test]
+fn the_highlighter_is_mdbooks_with_fewer_languages() {
+    let mut found = Vec::new();
+    let stock = stock("js/highlight.js");
+    let wanted: Vec<&str> = stock
+        .split('\n')
+        .filter(|line| match language(line) {
+            None => true,
+            Some(language) => {
+                LANGUAGES.contains(&language) && {
+                    found.push(language);
+                    true
+                }
+            }
+        })
+        .collect();
+    assert_eq!(found, LANGUAGES, "mdBook's highlight.js no longer has the languages that are listed in {}", file!());
+    is_ours("book/theme/highlight.js", &wanted.join("\n"));
+}
+
+/// The language that a line of highlight.js is all about.
+fn language(line: &str) -> Option<&str> {
+    let (name, _) = line.strip_prefix("hljs.registerLanguage(\"")?.split_once('"')?;
+    Some(name)
+}
+
+/// Holds a file of the theme against what it should be, or makes it so.
+fn is_ours(file: &str, wanted: &str) {
+    let ours = root().join(file);
     if std::env::var_os("BLESS").is_some() {
-        fs::write(&ours, &wanted).expect("our template can be written");
+        fs::write(&ours, wanted).expect("a file of the theme can be written");
     }
     let found = fs::read_to_string(&ours).unwrap_or_default();
     assert!(
         found == wanted,
-        "book/theme/index.hbs is not mdBook's template with the changes listed in {}; make it so with\n  \
-         BLESS=1 cargo test -p pages --test theme",
+        "{file} is not mdBook's own with the changes listed in {}; make it so with\n  BLESS=1 cargo test -p pages --test theme",
         file!()
     );
 }
 
-/// The template in the source of the version of mdBook that the workspace builds with.
-fn stock_template() -> PathBuf {
+/// A file of the front end in the source of the version of mdBook that the workspace builds with.
+fn stock(file: &str) -> String {
     let version = cargo(&["-vV"]);
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).expect("cargo -vV names the host");
     // What only other systems need may not have been downloaded.
@@ -66,7 +101,8 @@ fn stock_template() -> PathBuf {
     let mdbook = packages.iter().find(|package| package["name"] == "mdbook-html");
     let manifest = mdbook.and_then(|package| package["manifest_path"].as_str());
     let manifest = manifest.expect("the workspace builds with mdbook-html");
-    Path::new(manifest).with_file_name("front-end").join("templates/index.hbs")
+    let path = Path::new(manifest).with_file_name("front-end").join(file);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("mdBook's own {file} cannot be read: {error}"))
 }
 
 /// Runs cargo in the workspace and returns what it printed.

@@ -34,6 +34,12 @@ pub enum Command {
         #[arg(long, value_name = "FOLDER")]
         dest: Option<PathBuf>,
     },
+    /// Build the book, and print it into a PDF with a Chromium that is on this machine
+    #[command(after_help = "The variable CHROMIUM names another browser of the family.")]
+    Pdf {
+        /// The file to write [default: target/book.pdf]
+        file: Option<PathBuf>,
+    },
     /// Run experiments and keep what came of them, for the book to show
     #[command(
         after_help = "A recording is written only where it says something else than before: new ports and times are no reason."

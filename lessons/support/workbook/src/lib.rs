@@ -7,6 +7,7 @@ pub mod check;
 pub mod cli;
 pub mod exercises;
 pub mod normal;
+pub mod pdf;
 pub mod picture;
 pub mod programs;
 pub mod project;

@@ -11,6 +11,7 @@ use clap::Parser;
 use workbook::check::{self, Rule};
 use workbook::cli::{Cli, Command, Serve};
 use workbook::exercises::{self, Unknown};
+use workbook::pdf;
 use workbook::picture;
 use workbook::programs;
 use workbook::project::Project;
@@ -50,6 +51,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         None => serve_book(&project, &cli.serve),
         Some(Command::Serve(options)) => serve_book(&project, &options),
         Some(Command::Build { dest }) => build(&project, dest),
+        Some(Command::Pdf { file }) => print_book(&project, file),
         Some(Command::Check { only, programs }) => check_book(&project, &only, programs.as_deref()),
         Some(Command::Hint { exercise, number, all }) => hint(&project, &exercise, number, all),
         Some(Command::Exercises) => list_exercises(&project),
@@ -71,6 +73,15 @@ fn build(project: &Project, dest: Option<PathBuf>) -> Result<ExitCode> {
         eprintln!("warning: {warning}");
     }
     println!("The book is in {}. Open index.html there.", project.show(&destination));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_book(project: &Project, file: Option<PathBuf>) -> Result<ExitCode> {
+    let (warnings, file) = pdf::pdf(project, file)?;
+    for warning in warnings {
+        eprintln!("warning: {warning}");
+    }
+    println!("The book is in {}.", project.show(&file));
     Ok(ExitCode::SUCCESS)
 }
 
