@@ -71,6 +71,9 @@ impl Alike {
             None if numbers && rest.is_empty() && returns_process(before) => {
                 VARIES.iter().find(|kind| kind.what == "process id")
             }
+            None if rest.is_empty() && is_short(before, one) && is_short(before, other) => {
+                VARIES.iter().find(|kind| kind.what == "short send")
+            }
             None => None,
         };
         match kind {
@@ -116,6 +119,16 @@ impl Alike {
         self.back.insert(back, one.to_string());
         self.note(what, one, other)
     }
+}
+
+/// Whether this is the result of a `sendto` (of which all but that stands in `before`) that took something, and not all.
+fn is_short(before: &str, result: &str) -> bool {
+    // sendto(4, "xxxx"..., 1048576, MSG_NOSIGNAL, NULL, 0) = 8192
+    let Some(request) = before.strip_prefix("sendto(").and_then(|line| line.trim_end().strip_suffix(") =")) else {
+        return false;
+    };
+    let length = request.rsplit(", ").nth(3).and_then(|length| length.parse::<u64>().ok());
+    length.zip(result.parse().ok()).is_some_and(|(length, result)| (1..length).contains(&result))
 }
 
 /// The next run of letters and digits, or else the next single character; and what is behind.
@@ -206,6 +219,16 @@ mod tests {
         assert!(alike(some, none) && alike(none, some) && alike(some, some));
         assert!(!alike(some, &none.replace("si_status=0", "si_status=1")));
         assert!(!alike("read(3 /* 0.02 s */) = 0", "read(3) = 0"));
+    }
+
+    #[test]
+    fn how_short_a_send_was_may_differ() {
+        let sent = |result: &str| format!("sendto(4, \"x, y\"..., 1048576, MSG_NOSIGNAL, NULL, 0) = {result}");
+        assert!(alike(&sent("8192"), &sent("12288")));
+        assert!(!alike(&sent("8192"), &sent("1048576")), "one of them was not short");
+        assert!(!alike(&sent("8192"), &sent("0")));
+        assert!(!alike(&sent("8192"), &sent("-1 EAGAIN (Resource temporarily unavailable)")));
+        assert!(!alike("recvfrom(4, \"x\", 64, 0, NULL, NULL) = 1", "recvfrom(4, \"x\", 64, 0, NULL, NULL) = 2"));
     }
 
     #[test]
