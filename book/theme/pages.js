@@ -75,6 +75,9 @@
     place.append(button);
   }
 
+  // Registered after mdBook's own, so that the contents are complete by then.
+  document.addEventListener("DOMContentLoaded", () => document.documentElement.classList.add("ready"));
+
   // What scrolls sideways must be reachable by keyboard; what does not, must not be a stop on the way.
   const scrollers = [...document.querySelectorAll("pre > code, pre > samp, .table-wrapper")];
   const measure = () => {
