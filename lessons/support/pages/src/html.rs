@@ -57,8 +57,10 @@ pub(crate) fn typographic(text: &str) -> String {
     text.chars().map(&mut set).collect()
 }
 
-/// One paragraph of Markdown as HTML, without the `<p>` around it.
+/// One paragraph of Markdown as HTML, without the `<p>` around it. It stays a paragraph where Markdown would see another
+/// block in its beginning: the answer `50000.` is no list.
 pub(crate) fn inline(markdown: &str) -> String {
+    let markdown = &only_a_paragraph(markdown.trim());
     let events = parser(markdown)
         .filter(|event| !matches!(event, Event::Start(Tag::Paragraph) | Event::End(TagEnd::Paragraph)))
         .map(|event| match event {
@@ -68,6 +70,21 @@ pub(crate) fn inline(markdown: &str) -> String {
     let mut rendered = String::new();
     html::push_html(&mut rendered, events);
     rendered.trim().to_string()
+}
+
+/// The text with a backslash before the sign that would make its beginning a list, a heading or a quotation.
+fn only_a_paragraph(text: &str) -> String {
+    let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let sign = match text[digits..].chars().next() {
+        Some('.' | ')') if digits > 0 => Some(digits),
+        Some('#' | '>' | '+' | '-') if digits == 0 => Some(0),
+        Some('*') if digits == 0 && text[1..].starts_with(char::is_whitespace) => Some(0),
+        _ => None,
+    };
+    match sign {
+        Some(at) => format!("{}\\{}", &text[..at], &text[at..]),
+        None => text.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -89,5 +106,16 @@ mod tests {
     #[test]
     fn a_paragraph_becomes_inline_html() {
         assert_eq!(inline("`-1` with\n  *EADDRINUSE*"), "<code>-1</code> with <em>EADDRINUSE</em>");
+    }
+
+    #[test]
+    fn a_paragraph_stays_one_however_it_begins() {
+        for text in ["50000.", "4) four", "-1", "- 1", "+ 1", "* one", "# one", "1.5 is a number"] {
+            assert_eq!(inline(text), text);
+        }
+        assert_eq!(inline("> one"), "&gt; one");
+        assert_eq!(inline("*one* of two"), "<em>one</em> of two");
+        assert_eq!(inline("12"), "12");
+        assert_eq!(inline(""), "");
     }
 }
