@@ -39,19 +39,25 @@ pub(crate) fn play(lesson: &Lesson, name: &str, stop_file: Option<&Path>) -> Exi
 
 /// Puts this process into the state that every experiment starts from.
 fn prepare(stop_file: Option<&Path>) -> io::Result<Option<File>> {
-    close_what_was_left_open()?;
+    begin_plainly()?;
     scratch::unblock_signals()?;
+    stop_file.map(|path| File::create(path).and_then(out_of_the_way)).transpose()
+}
+
+/// Gives this process what a small program in C begins with: the standard three descriptors, and SIGPIPE at its default.
+pub(crate) fn begin_plainly() -> io::Result<()> {
+    close_what_was_left_open()?;
     // Rust (as Python) starts every program with SIGPIPE ignored; a C program has it as the system gives it.
     // SAFETY: the default action replaces an ignored one; no handler of ours is involved.
     if unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) } == libc::SIG_ERR {
         return Err(io::Error::last_os_error());
     }
-    stop_file.map(|path| File::create(path).and_then(out_of_the_way)).transpose()
+    Ok(())
 }
 
 /// Closes all but the standard three: whoever started the lesson (a terminal, an editor, a course's script) may have left
 /// descriptors of its own open, and an experiment's sockets would get other numbers than in the book.
-pub(crate) fn close_what_was_left_open() -> io::Result<()> {
+fn close_what_was_left_open() -> io::Result<()> {
     let own = format!("/proc/{}/fd", std::process::id());
     // The numbers are collected first: by then the descriptor with which they are read is closed, and so it is left out.
     let open: Vec<RawFd> = fs::read_dir("/proc/self/fd")?

@@ -30,13 +30,8 @@ pub struct Program {
 
 /// Runs a program from the same state as an experiment.
 pub(crate) fn run(program: &Program, words: Vec<OsString>) -> ExitCode {
-    if let Err(error) = child::close_what_was_left_open() {
-        return complain(format_args!("cannot close what was left open: {error}"));
-    }
-    // Rust (as Python) starts every program with SIGPIPE ignored; a C program has it as the system gives it.
-    // SAFETY: the default action replaces an ignored one; no handler of ours is involved.
-    if unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) } == libc::SIG_ERR {
-        return complain(format_args!("signal(SIGPIPE, SIG_DFL) failed: {}", io::Error::last_os_error()));
+    if let Err(error) = child::begin_plainly() {
+        return complain(format_args!("cannot get ready to run {}: {error}", program.name));
     }
     (program.run)(words)
 }
