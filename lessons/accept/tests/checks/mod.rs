@@ -62,9 +62,7 @@ fn client(server: SocketAddrV4) -> Result<(OwnedFd, SocketAddrV4), Errno> {
 fn reset((client, own): (OwnedFd, SocketAddrV4), server: SocketAddrV4) -> io::Result<()> {
     setsockopt(&client, sockopt::Linger, &libc::linger { l_onoff: 1, l_linger: 0 })?;
     drop(client);
-    let hex =
-        |address: SocketAddrV4| format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port());
-    let line = format!(" {} {} ", hex(server), hex(own));
+    let line = format!(" {} {} ", peers::in_table(server), peers::in_table(own));
     peers::wait_for("a reset to arrive", || Ok(!fs::read_to_string("/proc/self/net/tcp")?.contains(&line)))
 }
 

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use grader::peers::{self, state_and_parent};
 use grader::{Bench, Fault, Run, Stage, Suite};
 use serde::{Deserialize, Serialize};
 
@@ -194,13 +195,6 @@ fn line_of(sight: &Sight) -> String {
     format!("{} {} {} {}\n", sight.process, sight.server, sight.listener, sight.zombies)
 }
 
-/// A process's state and its parent, as /proc/PID/stat has them behind the name.
-fn state_and_parent(process: u32) -> Option<(char, u32)> {
-    let line = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    let mut words = line.rsplit(") ").next()?.split_whitespace();
-    Some((words.next()?.chars().next()?, words.next()?.parse().ok()?))
-}
-
 /// How many children of this process have ended and were not asked for.
 fn zombies_of(parent: u32) -> usize {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -234,11 +228,10 @@ impl Street {
     /// A new client.
     fn visitor(&self) -> io::Result<Visitor> {
         let path = self.directory.join(ADDRESS);
-        while !path.exists() {
-            if self.over.load(Ordering::Relaxed) {
-                return Err(io::Error::other("the run was over before it began"));
-            }
-            thread::sleep(Duration::from_millis(1));
+        let is_over = || self.over.load(Ordering::Relaxed);
+        peers::wait_for("the server to write down its address", || Ok(path.exists() || is_over()))?;
+        if !path.exists() {
+            return Err(io::Error::other("the run was over before it began"));
         }
         let text = fs::read_to_string(path)?;
         let (address, server) = text.split_once(' ').ok_or_else(|| io::Error::other("no address was written down"))?;

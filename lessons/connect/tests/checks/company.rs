@@ -42,7 +42,7 @@ impl Silence {
         const SYN_SENT: &str = "02";
         let table = fs::read_to_string("/proc/self/net/tcp")?;
         // Such as 0100007F:9105, the address as one hexadecimal number in the machine's own byte order.
-        let server = format!("{:08X}:{:04X}", u32::from_ne_bytes(self.address.ip().octets()), self.address.port());
+        let server = peers::in_table(self.address);
         let lines = table.lines().filter(|line| line.contains(&server));
         let lines = lines.map(|line| line.split_whitespace().collect::<Vec<&str>>());
         let here = lines.filter(|words| words.get(2) == Some(&server.as_str()) && words.get(3) == Some(&SYN_SENT));
@@ -201,10 +201,6 @@ impl Child<'_> {
 
 /// What a child of ours does: `S` for one that sleeps in a call. Nothing, if there is no such child.
 fn state_of_own_child(pid: libc::pid_t) -> Option<char> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name before it, in brackets, may hold anything.
-    let mut words = text.rsplit_once(')')?.1.split_whitespace();
-    let state = words.next()?.chars().next()?;
-    let parent: u32 = words.next()?.parse().ok()?;
+    let (state, parent) = peers::state_and_parent(pid.try_into().ok()?)?;
     (parent == std::process::id()).then_some(state)
 }

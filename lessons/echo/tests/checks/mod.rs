@@ -161,7 +161,7 @@ impl Talker {
             return true;
         };
         // Such as `1: 0100007F:9105 0100007F:B2C4 01 00000000:0000000A …`: local, remote, state, unsent:unread.
-        let ends = format!(" {} {} ", in_table(other), in_table(own));
+        let ends = format!(" {} {} ", peers::in_table(other), peers::in_table(own));
         let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap_or_default();
         let line = table.lines().find_map(|line| line.split_once(&ends));
         line.and_then(|(_, rest)| rest.split_whitespace().nth(1)).is_none_or(|queues| queues.ends_with(":00000000"))
@@ -180,11 +180,6 @@ impl Talker {
         // A reset that cannot be made shows as an end of file, and then the check fails.
         let _ = setsockopt(&self.0, sockopt::Linger, &libc::linger { l_onoff: 1, l_linger: 0 });
     }
-}
-
-/// An address as /proc/net/tcp writes it: one hexadecimal number in the machine's own byte order, and the port.
-fn in_table(address: SocketAddrV4) -> String {
-    format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port())
 }
 
 /// What the other end heard.

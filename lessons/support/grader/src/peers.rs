@@ -173,6 +173,20 @@ pub fn unix_server(directory: &Path, name: &str) -> io::Result<UnixListener> {
     UnixListener::bind(format!("/proc/self/fd/{}/{name}", directory.as_raw_fd()))
 }
 
+/// An IPv4 address as `/proc/net/tcp` writes it: one hexadecimal number in the machine's own byte order, and the port.
+pub fn in_table(address: SocketAddrV4) -> String {
+    format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port())
+}
+
+/// What a process does (`S`: it sleeps in a call; `Z`: it has ended, and nobody has asked for it), and its parent: the third
+/// and fourth field of `/proc/PID/stat`. Nothing, if there is no such process.
+pub fn state_and_parent(process: u32) -> Option<(char, u32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The second field is the program's name in parentheses, and may hold anything, spaces and parentheses too.
+    let mut words = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    Some((words.next()?.chars().next()?, words.next()?.parse().ok()?))
+}
+
 /// Waits until `ready` says so, and fails with `what` was waited for after ten seconds.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use libc::{c_int, pid_t, sock_filter};
 
+use crate::peers::state_and_parent;
 use crate::report::Children;
 
 /// Makes this process, which has just been started to play an act, ready for a student's function: no descriptor open but
@@ -157,12 +158,10 @@ fn forbid_signals() -> io::Result<()> {
     Ok(())
 }
 
-/// The parent of a process, as /proc/PID/stat has it in its fourth field.
+/// The parent of a process.
 fn parent_of(pid: pid_t) -> Option<pid_t> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses, and may hold anything, spaces and parentheses too.
-    let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_ascii_whitespace().nth(1)?.parse().ok()
+    let (_, parent) = state_and_parent(pid.try_into().ok()?)?;
+    parent.try_into().ok()
 }
 
 /// A filter that kills the process at one of these calls with one of these first arguments.
