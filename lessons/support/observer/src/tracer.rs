@@ -21,6 +21,7 @@ use crate::kernel::{Looks, Scene};
 use crate::launch::{Launched, Plan, Report, Step};
 use crate::memory::Memory;
 use crate::numbers::NumberMap;
+use crate::processor::OneProcessor;
 use crate::ptrace::{self, SyscallStop};
 use crate::sentinel::Sentinel;
 use crate::signals;
@@ -38,6 +39,7 @@ pub(crate) fn run(observer: &Observer, each: &mut dyn FnMut(Event)) -> Result<Ob
     let calls = decode::table().iter().map(|info| info.number).chain(WATCHED);
     let plan = Plan::new(observer, filter::filter(calls))?;
     let sentinel = Sentinel::start(observer.deadline).map_err(|source| tracer_error("fork", source))?;
+    let _here = OneProcessor::stay();
     let launched = plan.fork()?;
     let mut tracer = Tracer::new(observer, started, sentinel, launched, each);
     tracer.attach()?;
