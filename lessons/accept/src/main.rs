@@ -315,6 +315,7 @@ static LESSON: Lesson = Lesson {
             play: refusals,
         },
     ],
+    errnos: &[],
 };
 
 fn first_accept() -> Result<(), Stop> {

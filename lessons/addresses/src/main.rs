@@ -319,6 +319,7 @@ static LESSON: Lesson = Lesson {
             play: two_loopbacks,
         },
     ],
+    errnos: &[],
 };
 
 fn sixteen_bytes() -> Result<(), Stop> {

@@ -246,6 +246,7 @@ static LESSON: Lesson = Lesson {
             play: path_stays_behind,
         },
     ],
+    errnos: &[],
 };
 
 fn first_bind() -> Result<(), Stop> {

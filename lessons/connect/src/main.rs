@@ -345,6 +345,7 @@ static LESSON: Lesson = Lesson {
             play: refusals,
         },
     ],
+    errnos: &[],
 };
 
 fn first_connect() -> Result<(), Stop> {

@@ -167,6 +167,7 @@ static LESSON: Lesson = Lesson {
             play: silent_first,
         },
     ],
+    errnos: &[],
 };
 
 fn hello_world() -> Result<(), Stop> {

@@ -3,6 +3,8 @@
 //! Each is a short function of plain system calls. The sockets that it leaves open are closed by the kernel when the
 //! experiment's process ends, a moment later. Play them with `cargo run -p lesson-listen`.
 
+mod errnos;
+
 use std::fs;
 use std::mem::{self, offset_of};
 use std::net::TcpListener;
@@ -272,6 +274,7 @@ static LESSON: Lesson = Lesson {
             play: refusals,
         },
     ],
+    errnos: errnos::ERRNOS,
 };
 
 fn first_listen() -> Result<(), Stop> {

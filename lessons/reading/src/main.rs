@@ -109,6 +109,7 @@ static LESSON: Lesson = Lesson {
             play: fork_shares,
         },
     ],
+    errnos: &[],
 };
 
 fn a_line() -> Result<(), Stop> {

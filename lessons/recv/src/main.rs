@@ -291,6 +291,7 @@ static LESSON: Lesson = Lesson {
             play: refusals,
         },
     ],
+    errnos: &[],
 };
 
 fn first_recv() -> Result<(), Stop> {

@@ -262,6 +262,7 @@ static LESSON: Lesson = Lesson {
             play: datagrams,
         },
     ],
+    errnos: &[],
 };
 
 fn first_send() -> Result<(), Stop> {

@@ -262,6 +262,7 @@ static LESSON: Lesson = Lesson {
             play: limit,
         },
     ],
+    errnos: &[],
 };
 
 fn first_socket() -> Result<(), Stop> {

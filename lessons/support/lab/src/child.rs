@@ -8,11 +8,12 @@ use std::process::ExitCode;
 
 use observer::fence;
 
+use crate::piece::Piece;
 use crate::{Lesson, Stop, scratch};
 
 /// Plays the experiment of this name. Why it stopped, if it did, goes to the file as JSON, or else to standard error.
-pub(crate) fn play(lesson: &Lesson, name: &str, stop_file: Option<&Path>) -> ExitCode {
-    let Some(experiment) = lesson.experiments.iter().find(|experiment| experiment.name == name) else {
+pub(crate) fn play(lesson: &'static Lesson, name: &str, stop_file: Option<&Path>) -> ExitCode {
+    let Some(piece) = Piece::all(lesson).find(|piece| piece.name() == name) else {
         eprintln!("lesson-{} has no experiment named {name}", lesson.name);
         return ExitCode::from(crate::USAGE);
     };
@@ -25,7 +26,7 @@ pub(crate) fn play(lesson: &Lesson, name: &str, stop_file: Option<&Path>) -> Exi
     };
 
     fence::begin();
-    let result = (experiment.play)();
+    let result = piece.play();
     fence::end();
 
     match report(result, &mut stop_file) {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::Stop;
+use crate::{Provocation, Stop};
 
 /// A chapter's experiments, in the order in which the chapter tells them.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +11,8 @@ pub struct Lesson {
     pub name: &'static str,
     /// Its experiments.
     pub experiments: &'static [Experiment],
+    /// The errnos of its calls, each provoked on its own, apart from the chapter's story: the lesson's part of the atlas.
+    pub errnos: &'static [Provocation],
 }
 
 /// A short function of raw calls with one point.

@@ -2,29 +2,43 @@
 
 use observer::{Call, Ending, Trace};
 
+use crate::piece::Piece;
 use crate::player::Run;
-use crate::{Claim, Expected, Experiment, Stop};
+use crate::provocation::{self, Provocation, Way};
+use crate::{Claim, Expected, Stop};
 
-/// What became of an experiment's claims.
+/// What became of the claims of an experiment or provocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The run had this one of the right outcomes, counted from 0.
-    Right(usize),
+    /// The run had one of the right outcomes.
+    Right {
+        /// Which, counted from 0, the ordinary one.
+        outcome: usize,
+        /// On which machines it is to be expected; empty for "anywhere".
+        when: String,
+    },
     /// It had none of them: what went wrong, a sentence each.
     Wrong(Vec<String>),
 }
 
 impl Verdict {
     pub(crate) fn is_right(&self) -> bool {
-        matches!(self, Verdict::Right(_))
+        matches!(self, Verdict::Right { .. })
     }
 }
 
 /// Finds the first right outcome that the run had. Without a trace, what is claimed of calls cannot be held against it.
-pub(crate) fn judge(experiment: &Experiment, run: &Run) -> Verdict {
-    let right = experiment.outcomes.iter().position(|outcome| faults(outcome, run).is_empty());
-    match (right, experiment.outcomes) {
-        (Some(index), _) => Verdict::Right(index),
+pub(crate) fn judge(piece: Piece, run: &Run) -> Verdict {
+    match piece {
+        Piece::Experiment(experiment) => claimed(experiment.outcomes, run),
+        Piece::Provocation(provocation) => provoked(provocation, run),
+    }
+}
+
+fn claimed(outcomes: &[Expected], run: &Run) -> Verdict {
+    let right = outcomes.iter().position(|outcome| faults(outcome, run).is_empty());
+    match (right, outcomes) {
+        (Some(index), _) => Verdict::Right { outcome: index, when: outcomes[index].when.to_string() },
         (None, []) => Verdict::Wrong(vec!["the experiment claims no outcome".to_string()]),
         (None, [ordinary]) => Verdict::Wrong(faults(ordinary, run)),
         (None, [ordinary, others @ ..]) => {
@@ -35,6 +49,55 @@ pub(crate) fn judge(experiment: &Experiment, run: &Run) -> Verdict {
             Verdict::Wrong(faults)
         }
     }
+}
+
+/// A provocation is right if each of its calls gave the errno; if the machine lacks what it needs and the run said so; or
+/// if it had one of the other right outcomes, in this order.
+fn provoked(provocation: &Provocation, run: &Run) -> Verdict {
+    let faults = not_provoked(provocation, run);
+    if faults.is_empty() {
+        return Verdict::Right { outcome: 0, when: String::new() };
+    }
+    if let Some(Stop::Cannot { lack, .. }) = &run.stop
+        && provocation.needs.contains(lack)
+    {
+        return Verdict::Right { outcome: 1, when: format!("where {lack}") };
+    }
+    match claimed(provocation.otherwise, run) {
+        Verdict::Right { outcome, when } => Verdict::Right { outcome: outcome + 2, when },
+        Verdict::Wrong(_) => Verdict::Wrong(faults),
+    }
+}
+
+/// Which of its calls did not give the errno, or what else went wrong; nothing if all is well.
+fn not_provoked(provocation: &Provocation, run: &Run) -> Vec<String> {
+    if let Some(fault) = ended_badly(&Expected::anywhere(&[]), run) {
+        return vec![fault];
+    }
+    let Provocation { errno, calls, .. } = provocation;
+    let mut faults = Vec::new();
+    for name in provocation.system_calls() {
+        let Some(trace) = &run.trace else { continue };
+        let seen: Vec<&Call> =
+            trace.events.iter().filter_map(|event| event.call()).filter(|call| call.name == name).collect();
+        let gave = seen.iter().filter(|call| call.errno() == Some(errno)).count();
+        let wanted = calls.iter().filter(|call| provocation::system_call(call) == Some(name)).count();
+        if gave < wanted {
+            let seen: Vec<String> = seen.iter().map(|call| result(call)).collect();
+            let seen = if seen.is_empty() { "no such call".to_string() } else { shorten(&seen) };
+            let wanted = if wanted == 1 { errno.to_string() } else { format!("{errno} {wanted} times") };
+            faults.push(format!("{name} should have ended in {wanted}, and the kernel was seen to say {seen}"));
+        }
+    }
+    // What is no system call can be made to fail by nobody.
+    let printing = calls.iter().filter(|call| provocation::system_call(call).is_none() && provocation.way == Way::Live);
+    for call in printing {
+        let line = format!("{call}: {errno}");
+        if !run.stdout.lines().any(|printed| printed == line) {
+            faults.push(format!("it should have printed a line {line:?}, and did not"));
+        }
+    }
+    faults
 }
 
 /// What keeps the run from being this outcome; nothing if it is.

@@ -18,6 +18,7 @@
 //!         outcomes: &[Expected::anywhere(&[calls("close", "0 EBADF")])],
 //!         play: closed_twice,
 //!     }],
+//!     errnos: &[],
 //! };
 //!
 //! fn closed_twice() -> Result<(), Stop> {
@@ -35,9 +36,10 @@ mod command_line;
 mod ends;
 mod experiment;
 mod judge;
-
+mod piece;
 mod player;
 mod program;
+mod provocation;
 mod recording;
 mod scratch;
 mod select;
@@ -47,14 +49,16 @@ mod stop;
 
 pub use experiment::{Claim, Expected, Experiment, Lesson, calls, cannot, killed_by, prints};
 pub use program::{Program, watched};
+pub use provocation::{AtlasEntry, Injected, Provocation, Way};
 pub use recording::{Catalogue, CatalogueEntry, End, Recording};
-pub use stage::{private_network, stop_watching, watch_again};
+pub use stage::{become_nobody, private_network, set, stop_watching, watch_again};
 pub use stop::{Lack, Stop};
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use command_line::Request;
+use piece::Piece;
 
 /// The exit status of a command line that makes no sense.
 const USAGE: u8 = 2;
@@ -85,8 +89,8 @@ pub fn run_with(lesson: &'static Lesson, programs: &[Program]) -> ExitCode {
         Request::PlayHere { name, stop_file } => return child::play(lesson, &name, stop_file.as_deref()),
         Request::Help => show::help(&mut anstream::stdout(), lesson, programs).map(|()| true),
         Request::List { json } => list(lesson, programs, json),
-        Request::Play { names, json } => match select::experiments(lesson, &names) {
-            Ok(experiments) => play(lesson, &experiments, json),
+        Request::Play { names, json } => match select::pieces(lesson, &names) {
+            Ok(pieces) => play(lesson, &pieces, json),
             Err(unknown) => return refuse(format_args!("{unknown}")),
         },
     };
@@ -107,7 +111,7 @@ fn refuse(why: std::fmt::Arguments<'_>) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-fn list(lesson: &Lesson, programs: &[Program], json: bool) -> io::Result<bool> {
+fn list(lesson: &'static Lesson, programs: &[Program], json: bool) -> io::Result<bool> {
     let catalogue = Catalogue::of(lesson, programs);
     if json {
         print_json(&catalogue)?;
@@ -117,23 +121,23 @@ fn list(lesson: &Lesson, programs: &[Program], json: bool) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Plays the experiments one after another; true if each had one of its right outcomes.
-fn play(lesson: &'static Lesson, experiments: &[&'static Experiment], json: bool) -> io::Result<bool> {
+/// Plays experiments and provocations one after another; true if each had one of its right outcomes.
+fn play(lesson: &'static Lesson, pieces: &[Piece], json: bool) -> io::Result<bool> {
     let mut player = player::Player::new(lesson, json)?;
     let mut recordings = Vec::new();
     let mut all_right = true;
-    for experiment in experiments {
+    for &piece in pieces {
         if !json {
-            show::before(&mut anstream::stdout(), lesson, experiment)?;
+            show::before(&mut anstream::stdout(), lesson, piece)?;
         }
-        let run = player.play(experiment)?;
-        let verdict = judge::judge(experiment, &run);
+        let run = player.play(piece)?;
+        let verdict = judge::judge(piece, &run);
         all_right &= verdict.is_right() && !run.tracer_failed;
         if json {
-            show::complaint(&mut anstream::stderr(), lesson, experiment, &run, &verdict)?;
-            recordings.push(run.into_recording(lesson, experiment, &verdict));
+            show::complaint(&mut anstream::stderr(), lesson, piece, &run, &verdict)?;
+            recordings.push(run.into_recording(lesson, piece, &verdict));
         } else {
-            show::after(&mut anstream::stdout(), experiment, &run, &verdict)?;
+            show::after(&mut anstream::stdout(), piece, &run, &verdict)?;
         }
     }
     if json {

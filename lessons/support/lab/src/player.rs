@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use observer::{Ending, Observer, Trace};
 
 use crate::judge::Verdict;
+use crate::piece::Piece;
 use crate::scratch::{self, Scratch};
-use crate::{Experiment, Lesson, Recording, Stop, ends};
+use crate::{Lesson, Recording, Stop, ends};
 
 /// How long an experiment may take.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -19,7 +20,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// This program, by a name that holds even after its file has been replaced by a newer build.
 pub(crate) const MYSELF: &str = "/proc/self/exe";
 
-/// What came of one experiment.
+/// What came of one experiment or provocation.
 pub(crate) struct Run {
     /// What the kernel saw; `None` if it could not be traced.
     pub(crate) trace: Option<Trace>,
@@ -52,15 +53,15 @@ impl Player {
     }
 
     /// Plays one experiment.
-    pub(crate) fn play(&mut self, experiment: &Experiment) -> io::Result<Run> {
+    pub(crate) fn play(&mut self, piece: Piece) -> io::Result<Run> {
         if !self.traces {
-            return self.play_untraced(experiment);
+            return self.play_untraced(piece);
         }
         let scratch = Scratch::new(self.lesson.name)?;
         let stop_file = scratch.file("stop");
         let observer = Observer::new(MYSELF)
             .arg("--play")
-            .arg(experiment.name)
+            .arg(piece.name())
             .arg("--stop-file")
             .arg(&stop_file)
             .directory(scratch.work())
@@ -68,6 +69,7 @@ impl Player {
             .fenced()
             .deadline(deadline());
         let observer = if self.snapshots { observer.snapshots() } else { observer };
+        let observer = piece.injection().into_iter().fold(observer, Observer::inject);
         match observer.run() {
             Ok(seen) => Ok(Run {
                 ending: seen.trace.ending.clone(),
@@ -82,18 +84,18 @@ impl Player {
             Err(error) => {
                 self.traces = false;
                 let refused = matches!(error, observer::Error::Refused { .. });
-                let run = self.play_untraced(experiment)?;
+                let run = self.play_untraced(piece)?;
                 Ok(Run { why_untraced: Some(error.to_string()), tracer_failed: !refused, ..run })
             }
         }
     }
 
     /// Plays one experiment in a plain child.
-    fn play_untraced(&self, experiment: &Experiment) -> io::Result<Run> {
+    fn play_untraced(&self, piece: Piece) -> io::Result<Run> {
         let scratch = Scratch::new(self.lesson.name)?;
         let (stop_file, stdout, stderr) = (scratch.file("stop"), scratch.file("stdout"), scratch.file("stderr"));
         let mut child = Command::new(MYSELF)
-            .args(["--play", experiment.name, "--stop-file"])
+            .args(["--play", piece.name(), "--stop-file"])
             .arg(&stop_file)
             .current_dir(scratch.work())
             .stdin(Stdio::null())
@@ -169,19 +171,20 @@ fn read_stop(path: &Path) -> io::Result<Option<Stop>> {
 
 impl Run {
     /// The run in the form that is kept.
-    pub(crate) fn into_recording(self, lesson: &Lesson, experiment: &Experiment, verdict: &Verdict) -> Recording {
-        let outcome = match verdict {
-            Verdict::Right(index) => Some(*index),
-            Verdict::Wrong(_) => None,
+    pub(crate) fn into_recording(self, lesson: &Lesson, piece: Piece, verdict: &Verdict) -> Recording {
+        let (outcome, when) = match verdict {
+            Verdict::Right { outcome, when } => (Some(*outcome), when.clone()),
+            Verdict::Wrong(_) => (None, String::new()),
         };
         Recording {
             lesson: lesson.name.to_string(),
-            experiment: experiment.name.to_string(),
-            shows: experiment.shows.to_string(),
-            notice: experiment.notice.to_string(),
+            experiment: piece.name().to_string(),
+            shows: piece.shows().to_string(),
+            notice: piece.notice().to_string(),
+            atlas: piece.entry(),
             output: self.stdout,
             outcome,
-            when: outcome.map(|index| experiment.outcomes[index].when).unwrap_or_default().to_string(),
+            when,
             stop: self.stop,
             ends: self.trace.as_ref().map(ends::ends).unwrap_or_default(),
             trace: self.trace,

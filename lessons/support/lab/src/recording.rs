@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use observer::Trace;
 use serde::{Deserialize, Serialize};
 
-use crate::{Lesson, Program, Stop};
+use crate::piece::Piece;
+use crate::{AtlasEntry, Lesson, Program, Stop};
 
 /// What `lesson-bind --list --json` prints: the experiments of a lesson.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +15,9 @@ pub struct Catalogue {
     pub lesson: String,
     /// Its experiments, in order.
     pub experiments: Vec<CatalogueEntry>,
+    /// Its provocations, in order: the lesson's part of the atlas.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub atlas: Vec<CatalogueEntry>,
     /// The names of its own programs, such as `server`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<String>,
@@ -21,23 +25,25 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// The catalogue of a lesson.
-    pub fn of(lesson: &Lesson, programs: &[Program]) -> Catalogue {
-        let entry = |experiment: &crate::Experiment| CatalogueEntry {
-            name: experiment.name.to_string(),
-            shows: experiment.shows.to_string(),
-            notice: experiment.notice.to_string(),
-            errnos: experiment.errnos().iter().map(|errno| errno.to_string()).collect(),
-            outcomes: experiment.outcomes.iter().map(|outcome| outcome.when.to_string()).collect(),
+    pub fn of(lesson: &'static Lesson, programs: &[Program]) -> Catalogue {
+        let entry = |piece: Piece| CatalogueEntry {
+            name: piece.name().to_string(),
+            shows: piece.shows().to_string(),
+            notice: piece.notice().to_string(),
+            errnos: piece.errnos().iter().map(|errno| errno.to_string()).collect(),
+            outcomes: piece.outcomes(),
+            atlas: piece.entry(),
         };
         Catalogue {
             lesson: lesson.name.to_string(),
-            experiments: lesson.experiments.iter().map(entry).collect(),
+            experiments: lesson.experiments.iter().map(Piece::Experiment).map(entry).collect(),
+            atlas: lesson.errnos.iter().map(Piece::Provocation).map(entry).collect(),
             programs: programs.iter().map(|program| program.name.to_string()).collect(),
         }
     }
 }
 
-/// One experiment of a catalogue.
+/// One experiment or provocation of a catalogue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CatalogueEntry {
     /// Its name, such as `port-in-use`.
@@ -50,10 +56,13 @@ pub struct CatalogueEntry {
     pub errnos: Vec<String>,
     /// On which machines each right outcome is to be expected; the first is empty or the ordinary case.
     pub outcomes: Vec<String>,
+    /// Of a provocation: what the atlas says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub atlas: Option<AtlasEntry>,
 }
 
 /// One run of one experiment: what `lesson-bind --json port-in-use` prints (a list of them), and what
-/// `book/traces/bind/port-in-use.json` keeps.
+/// `book/traces/bind/port-in-use.json` keeps. Of a provocation: what `book/traces/bind/errnos/port-taken.json` keeps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recording {
     /// The lesson's name.
@@ -64,6 +73,9 @@ pub struct Recording {
     pub shows: String,
     /// What to notice.
     pub notice: String,
+    /// Of a provocation: what the atlas says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub atlas: Option<AtlasEntry>,
     /// What it printed.
     pub output: String,
     /// Which of the experiment's right outcomes this run had, counted from 0; `None` if none of them (the lesson then exits 1).

@@ -1,9 +1,10 @@
-//! Which experiments a command line means: by name, or by an errno that they claim.
+//! Which experiments and provocations a command line means: by name, or by an errno that they claim.
 
 use std::fmt;
 
 use nix::errno::Errno;
 
+use crate::piece::Piece;
 use crate::{Claim, Experiment, Lesson};
 
 /// How alike two words must be (0 to 1) for one to be offered in place of the other.
@@ -22,7 +23,7 @@ impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Unknown { lesson, word, nearest, is_errno } = self;
         if *is_errno {
-            write!(f, "no experiment of lesson-{lesson} claims the errno {word}")?;
+            write!(f, "nothing in lesson-{lesson} gives the errno {word}")?;
         } else {
             write!(f, "lesson-{lesson} has no experiment named {word}, and no errno has that name")?;
         }
@@ -34,16 +35,16 @@ impl fmt::Display for Unknown {
     }
 }
 
-/// The experiments that these words mean, each once, in the lesson's order; all of them if there are no words.
-pub(crate) fn experiments(lesson: &'static Lesson, words: &[String]) -> Result<Vec<&'static Experiment>, Unknown> {
+/// What these words mean, each once, in the lesson's order; the whole story (all experiments) if there are no words.
+pub(crate) fn pieces(lesson: &'static Lesson, words: &[String]) -> Result<Vec<Piece>, Unknown> {
     if words.is_empty() {
-        return Ok(lesson.experiments.iter().collect());
+        return Ok(lesson.experiments.iter().map(Piece::Experiment).collect());
     }
-    let mut chosen = vec![false; lesson.experiments.len()];
+    let mut pieces: Vec<(Piece, bool)> = Piece::all(lesson).map(|piece| (piece, false)).collect();
     for word in words {
         let mut known = false;
-        for (chosen, experiment) in chosen.iter_mut().zip(lesson.experiments) {
-            if means(lesson, word, experiment) {
+        for (piece, chosen) in &mut pieces {
+            if means(lesson, word, *piece) {
                 (*chosen, known) = (true, true);
             }
         }
@@ -51,30 +52,30 @@ pub(crate) fn experiments(lesson: &'static Lesson, words: &[String]) -> Result<V
             return Err(unknown(lesson, word));
         }
     }
-    Ok(lesson.experiments.iter().zip(chosen).filter_map(|(experiment, chosen)| chosen.then_some(experiment)).collect())
+    Ok(pieces.into_iter().filter_map(|(piece, chosen)| chosen.then_some(piece)).collect())
 }
 
 /// `port-in-use`, `bind/port-in-use`, `EADDRINUSE` and `98` all mean something.
-fn means(lesson: &Lesson, word: &str, experiment: &Experiment) -> bool {
+fn means(lesson: &Lesson, word: &str, piece: Piece) -> bool {
     let name = word.strip_prefix(lesson.name).and_then(|rest| rest.strip_prefix('/')).unwrap_or(word);
-    if name == experiment.name {
+    if name == piece.name() {
         return true;
     }
     let errno = match word.parse::<i32>() {
         Ok(number) => errno_name(number),
         Err(_) => word.to_ascii_uppercase(),
     };
-    experiment.errnos().contains(&errno.as_str())
+    piece.errnos().contains(&errno.as_str())
 }
 
 fn unknown(lesson: &'static Lesson, word: &str) -> Unknown {
     let upper = word.to_ascii_uppercase();
     let is_errno = match word.parse::<i32>() {
         Ok(number) => Errno::from_raw(number) != Errno::UnknownErrno,
-        Err(_) => (1..=4095).any(|number| errno_name(number) == upper),
+        Err(_) => errno_number(&upper).is_some(),
     };
-    let mut names: Vec<&str> = lesson.experiments.iter().map(|experiment| experiment.name).collect();
-    names.extend(lesson.experiments.iter().flat_map(Experiment::errnos));
+    let mut names: Vec<&str> = Piece::all(lesson).map(Piece::name).collect();
+    names.extend(Piece::all(lesson).flat_map(Piece::errnos));
     names.sort_unstable();
     names.dedup();
     let mut nearest: Vec<(f64, &str)> = names
@@ -90,6 +91,11 @@ fn unknown(lesson: &'static Lesson, word: &str) -> Unknown {
 /// The name of an errno's number, such as `EADDRINUSE` for 98.
 pub(crate) fn errno_name(number: i32) -> String {
     format!("{:?}", Errno::from_raw(number))
+}
+
+/// The number of an errno's name, such as 98 for `EADDRINUSE`.
+pub(crate) fn errno_number(name: &str) -> Option<i32> {
+    (1..=4095).find(|&number| errno_name(number) == name)
 }
 
 impl Experiment {

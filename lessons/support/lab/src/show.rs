@@ -8,8 +8,9 @@ use observer::{Event, Trace, What};
 
 use crate::ends;
 use crate::judge::Verdict;
+use crate::piece::Piece;
 use crate::player::Run;
-use crate::{Catalogue, End, Experiment, Lesson, Program, Stop};
+use crate::{Catalogue, End, Experiment, Injected, Lesson, Program, Stop};
 
 const HEADING: Style = Style::new().bold();
 const CLIENT: Style = AnsiColor::Cyan.on_default();
@@ -62,18 +63,53 @@ pub(crate) fn catalogue(out: &mut impl Write, catalogue: &Catalogue) -> io::Resu
         }
         writeln!(out)?;
     }
+    let mut errnos: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for entry in &catalogue.atlas {
+        for errno in &entry.errnos {
+            errnos.entry(errno).or_default().push(&entry.name);
+        }
+    }
+    if !errnos.is_empty() {
+        writeln!(out, "\nApart from the story, each errno of the chapter's calls, by its causes:")?;
+    }
+    let width = errnos.keys().map(|errno| errno.len()).max().unwrap_or(0);
+    for (errno, names) in errnos {
+        writeln!(out, "{ERRNO}{errno:<width$}{ERRNO:#}  {}", names.join(", "))?;
+    }
     Ok(())
 }
 
+/// "send, sendto and sendmsg".
+fn and(words: &[String]) -> String {
+    match words {
+        [first @ .., before, last] => {
+            first.iter().chain([&format!("{before} and {last}")]).cloned().collect::<Vec<_>>().join(", ")
+        }
+        words => words.concat(),
+    }
+}
+
 /// Before an experiment runs: its name, and what it is about to do.
-pub(crate) fn before(out: &mut impl Write, lesson: &Lesson, experiment: &Experiment) -> io::Result<()> {
-    writeln!(out, "{HEADING}{}/{}{HEADING:#}", lesson.name, experiment.name)?;
-    writeln!(out, "{}\n", experiment.shows)?;
+pub(crate) fn before(out: &mut impl Write, lesson: &Lesson, piece: Piece) -> io::Result<()> {
+    write!(out, "{HEADING}{}/{}{HEADING:#}", lesson.name, piece.name())?;
+    let entry = piece.entry();
+    if let Some(entry) = &entry {
+        write!(out, "  {ERRNO}{}{ERRNO:#} from {}", entry.errno, and(&entry.calls))?;
+    }
+    writeln!(out, "\n{}", piece.shows())?;
+    match entry.and_then(|entry| entry.injected) {
+        Some(Injected::Elsewhere(why)) => {
+            writeln!(out, "Injected by the observer, since the kernel says it only elsewhere: {why}")?
+        }
+        Some(Injected::Never(why)) => writeln!(out, "Injected by the observer, since the kernel never says it: {why}")?,
+        None => {}
+    }
+    writeln!(out)?;
     out.flush()
 }
 
 /// After it: what it printed, what the kernel saw, and what to notice.
-pub(crate) fn after(out: &mut impl Write, experiment: &Experiment, run: &Run, verdict: &Verdict) -> io::Result<()> {
+pub(crate) fn after(out: &mut impl Write, piece: Piece, run: &Run, verdict: &Verdict) -> io::Result<()> {
     if let Some(why) = &run.why_untraced {
         writeln!(out, "  There is no trace: {why}.\n")?;
     }
@@ -91,12 +127,11 @@ pub(crate) fn after(out: &mut impl Write, experiment: &Experiment, run: &Run, ve
         None => {}
     }
     match (verdict, &run.stop) {
-        (Verdict::Right(_), Some(Stop::Cannot { lack, why })) => {
+        (Verdict::Right { .. }, Some(Stop::Cannot { lack, why })) => {
             writeln!(out, "This machine cannot show it: {lack}.\n({why})\n")?;
         }
-        (Verdict::Right(index), _) => {
-            writeln!(out, "{}", experiment.notice)?;
-            let when = experiment.outcomes[*index].when;
+        (Verdict::Right { when, .. }, _) => {
+            writeln!(out, "{}", piece.notice())?;
             if !when.is_empty() {
                 writeln!(out, "What you see is what happens {when}.")?;
             }
@@ -113,7 +148,7 @@ pub(crate) fn after(out: &mut impl Write, experiment: &Experiment, run: &Run, ve
 pub(crate) fn complaint(
     out: &mut impl Write,
     lesson: &Lesson,
-    experiment: &Experiment,
+    piece: Piece,
     run: &Run,
     verdict: &Verdict,
 ) -> io::Result<()> {
@@ -122,7 +157,7 @@ pub(crate) fn complaint(
     }
     if let Verdict::Wrong(faults) = verdict {
         let faults = faults.join("; ");
-        writeln!(out, "{}/{} did not go as it should: {faults}.", lesson.name, experiment.name)?;
+        writeln!(out, "{}/{} did not go as it should: {faults}.", lesson.name, piece.name())?;
     }
     out.flush()
 }

@@ -1,5 +1,7 @@
-//! What an experiment may ask of the lab: a network of its own, and not to be watched any longer.
+//! What an experiment may ask of the lab: a network of its own with settings of its own, to be nobody, and not to be watched
+//! any longer.
 
+use std::fs;
 use std::io;
 
 use observer::fence;
@@ -21,6 +23,42 @@ pub fn private_network() -> Result<(), Stop> {
     let done = enter();
     fence::begin();
     done
+}
+
+/// Gives a setting of the network this value, such as `net.ipv4.ip_local_port_range`: after [`private_network`] it is this
+/// network's own.
+///
+/// # Errors
+/// [`Stop::Cannot`] with [`Lack::Settings`] where it may not be changed.
+pub fn set(setting: &str, value: &str) -> Result<(), Stop> {
+    let file = format!("/proc/sys/{}", setting.replace('.', "/"));
+    fs::write(&file, value).map_err(|error| Stop::cannot(Lack::Settings, format!("{file} cannot be written: {error}")))
+}
+
+/// The user and the group that own nothing.
+const NOBODY: libc::uid_t = 65534;
+
+/// Gives up root's privileges, for good: this process becomes nobody (65534). Who is not root stays who they are.
+///
+/// # Errors
+/// [`Stop::Cannot`] with [`Lack::UnprivilegedUser`] where root may not become another user.
+pub fn become_nobody() -> Result<(), Stop> {
+    // SAFETY: geteuid takes nothing and cannot fail.
+    if unsafe { libc::geteuid() } != 0 {
+        return Ok(());
+    }
+    // SAFETY: no list is given; the others take numbers. All change only this process. (The order matters: without root's
+    // user id it may not change its groups.)
+    let given_up = unsafe {
+        libc::setgroups(0, std::ptr::null()) == 0
+            && libc::setresgid(NOBODY, NOBODY, NOBODY) == 0
+            && libc::setresuid(NOBODY, NOBODY, NOBODY) == 0
+    };
+    if given_up {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    Err(Stop::cannot(Lack::UnprivilegedUser, format!("becoming user 65534 was refused: {error}")))
 }
 
 /// From here on nothing of this experiment is put into the trace, until [`watch_again`]: for set-up that has been shown

@@ -183,7 +183,10 @@ pub static LESSON: Lesson = Lesson {
             play: || Err(Stop::cannot(Lack::Root, "we are not root")),
         },
     ],
+    errnos: ERRNOS,
 };
+
+pub static ERRNOS: &[lab::Provocation] = &[];
 
 fn pair() -> Result<[i32; 2], Stop> {
     let mut pair = [0; 2];
