@@ -45,6 +45,8 @@ pub enum Lack {
     Settings,
     /// The machine allows no queue as long as the experiment needs (`net.core.somaxconn`).
     QueueLimit,
+    /// The kernel is too old for it, or was built without it.
+    Kernel,
 }
 
 impl Stop {
@@ -91,6 +93,7 @@ impl fmt::Display for Lack {
             Lack::Root => "root is needed",
             Lack::Settings => "the settings under /proc/sys may not be changed",
             Lack::QueueLimit => "net.core.somaxconn is too small",
+            Lack::Kernel => "the kernel is too old, or was built without it",
         })
     }
 }
