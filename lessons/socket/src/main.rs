@@ -3,6 +3,8 @@
 //! Each is a short function of plain system calls. The sockets that it leaves open are closed by the kernel when the
 //! experiment's process ends, a moment later. Play them with `cargo run -p lesson-socket`.
 
+mod errnos;
+
 use std::fs;
 use std::io;
 use std::process::{Command, ExitCode, Stdio};
@@ -262,7 +264,7 @@ static LESSON: Lesson = Lesson {
             play: limit,
         },
     ],
-    errnos: &[],
+    errnos: errnos::ERRNOS,
 };
 
 fn first_socket() -> Result<(), Stop> {
