@@ -34,6 +34,7 @@
 mod child;
 mod command_line;
 mod ends;
+mod errno;
 mod experiment;
 mod judge;
 mod piece;
@@ -47,6 +48,7 @@ mod show;
 mod stage;
 mod stop;
 
+pub use errno::{errno_name, errno_number, errno_words};
 pub use experiment::{Claim, Expected, Experiment, Lesson, calls, cannot, killed_by, prints};
 pub use program::{Program, watched};
 pub use provocation::{AtlasEntry, Injected, Provocation, Way};

@@ -2,8 +2,8 @@
 
 use observer::{Effect, Injection, Occurrence};
 
+use crate::errno::errno_number;
 use crate::provocation::Way;
-use crate::select::errno_number;
 use crate::{AtlasEntry, Experiment, Lesson, Provocation, Stop};
 
 /// One of both.
@@ -76,8 +76,9 @@ impl Piece {
     pub(crate) fn injection(self) -> Option<Injection> {
         match self {
             Piece::Provocation(provocation) if provocation.way != Way::Live => {
+                let calls = provocation.system_calls();
                 let errno = errno_number(provocation.errno)?;
-                Some(Injection::new(&provocation.system_calls(), Occurrence::Every, Effect::Fail(errno)))
+                (!calls.is_empty()).then(|| Injection::new(&calls, Occurrence::Every, Effect::Fail(errno)))
             }
             _ => None,
         }

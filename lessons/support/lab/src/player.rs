@@ -42,7 +42,7 @@ pub(crate) struct Run {
 pub(crate) struct Player {
     lesson: &'static Lesson,
     traces: bool,
-    /// Whether to look what the kernel holds after each call.
+    /// Whether to look what the kernel holds after each call of an experiment. (Of a provocation the calls say all.)
     snapshots: bool,
 }
 
@@ -68,7 +68,8 @@ impl Player {
             .capture()
             .fenced()
             .deadline(deadline());
-        let observer = if self.snapshots { observer.snapshots() } else { observer };
+        let snapshots = self.snapshots && matches!(piece, Piece::Experiment(_));
+        let observer = if snapshots { observer.snapshots() } else { observer };
         let observer = piece.injection().into_iter().fold(observer, Observer::inject);
         match observer.run() {
             Ok(seen) => Ok(Run {

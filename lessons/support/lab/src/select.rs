@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use nix::errno::Errno;
-
+use crate::errno::{errno_name, errno_number};
 use crate::piece::Piece;
 use crate::{Claim, Experiment, Lesson};
 
@@ -62,7 +61,7 @@ fn means(lesson: &Lesson, word: &str, piece: Piece) -> bool {
         return true;
     }
     let errno = match word.parse::<i32>() {
-        Ok(number) => errno_name(number),
+        Ok(number) => errno_name(number).unwrap_or_default(),
         Err(_) => word.to_ascii_uppercase(),
     };
     piece.errnos().contains(&errno.as_str())
@@ -71,7 +70,7 @@ fn means(lesson: &Lesson, word: &str, piece: Piece) -> bool {
 fn unknown(lesson: &'static Lesson, word: &str) -> Unknown {
     let upper = word.to_ascii_uppercase();
     let is_errno = match word.parse::<i32>() {
-        Ok(number) => Errno::from_raw(number) != Errno::UnknownErrno,
+        Ok(number) => errno_name(number).is_some(),
         Err(_) => errno_number(&upper).is_some(),
     };
     let mut names: Vec<&str> = Piece::all(lesson).map(Piece::name).collect();
@@ -86,16 +85,6 @@ fn unknown(lesson: &'static Lesson, word: &str) -> Unknown {
     nearest.sort_by(|a, b| b.0.total_cmp(&a.0));
     let nearest = nearest.into_iter().take(3).map(|(_, name)| name.to_string()).collect();
     Unknown { lesson: lesson.name, word: word.to_string(), nearest, is_errno }
-}
-
-/// The name of an errno's number, such as `EADDRINUSE` for 98.
-pub(crate) fn errno_name(number: i32) -> String {
-    format!("{:?}", Errno::from_raw(number))
-}
-
-/// The number of an errno's name, such as 98 for `EADDRINUSE`.
-pub(crate) fn errno_number(name: &str) -> Option<i32> {
-    (1..=4095).find(|&number| errno_name(number) == name)
 }
 
 impl Experiment {

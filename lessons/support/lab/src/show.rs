@@ -34,6 +34,13 @@ pub(crate) fn help(out: &mut impl Write, lesson: &Lesson, programs: &[Program]) 
            {one:<width$}  play one, or several\n  \
            {some:<width$}  play those in which a call says so\n"
     )?;
+    if !lesson.errnos.is_empty() {
+        writeln!(
+            out,
+            "Apart from the story it provokes every errno of the chapter's calls, by each of its causes. They are played by\n\
+             an errno, or by the names that --list tells; cargo workbook errno {errno} shows one across all lessons.\n"
+        )?;
+    }
     if !programs.is_empty() {
         writeln!(out, "Its programs, each for a terminal of its own (with --help after the name it tells more):\n")?;
         for Program { name, words, shows, .. } in programs {

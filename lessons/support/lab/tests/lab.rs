@@ -81,6 +81,17 @@ const TESTS: &[(&str, fn())] = &[
     ("a_signal_is_passed_on_to_a_program", a_signal_is_passed_on_to_a_program),
     ("without_ptrace_a_program_runs", without_ptrace_a_program_runs),
     ("help_names_the_programs", help_names_the_programs),
+    ("a_provocation_is_played_by_its_name", a_provocation_is_played_by_its_name),
+    ("an_errno_chooses_the_story_and_its_causes", an_errno_chooses_the_story_and_its_causes),
+    ("each_of_several_calls_must_give_it", each_of_several_calls_must_give_it),
+    ("what_is_injected_says_so_and_why", what_is_injected_says_so_and_why),
+    ("a_call_that_does_not_give_it_is_found", a_call_that_does_not_give_it_is_found),
+    ("a_provocation_may_lack_what_it_needs", a_provocation_may_lack_what_it_needs),
+    ("a_provocation_may_come_out_otherwise", a_provocation_may_come_out_otherwise),
+    ("what_is_no_system_call_is_printed", what_is_no_system_call_is_printed),
+    ("the_list_names_the_causes_of_each_errno", the_list_names_the_causes_of_each_errno),
+    ("a_recording_of_a_provocation_has_its_entry", a_recording_of_a_provocation_has_its_entry),
+    ("without_ptrace_a_provocation_runs", without_ptrace_a_provocation_runs),
 ];
 
 /// A run of the lesson: its temporary files go to a directory of their own, which must be empty afterwards.
@@ -214,7 +225,7 @@ fn an_errno_that_nobody_claims_is_called_one() {
     for errno in ["ENOTSOCK", "88"] {
         let done = run(&[errno]);
         assert_eq!(done.status, Some(2));
-        has(&done.stderr, &format!("claims the errno {errno}"));
+        has(&done.stderr, &format!("gives the errno {errno}"));
     }
 }
 
@@ -699,4 +710,123 @@ fn without_ptrace_a_program_runs() {
 fn help_names_the_programs() {
     let done = run(&["--help"]);
     has(&done.stdout, "cargo run -p lesson-sample -- talker one two\n      a program that says what it is given\n");
+}
+
+fn a_provocation_is_played_by_its_name() {
+    for name in ["unknown-family", "sample/unknown-family"] {
+        let done = run(&[name]);
+        assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
+        has(&done.stdout, "sample/unknown-family  EAFNOSUPPORT from socket\nThe family does not exist.\n");
+        has(&done.stdout, "= -1 EAFNOSUPPORT (Address family not supported by protocol)\n");
+        has(&done.stdout, "\nAsk for one that does.\n");
+        has_not(&done.stdout, "Injected");
+    }
+    let done = run(&["unknown-famly"]);
+    assert_eq!((done.status, done.stdout.as_str()), (Some(2), ""));
+    has(&done.stderr, "Did you mean unknown-family");
+}
+
+fn an_errno_chooses_the_story_and_its_causes() {
+    let number = libc::EAFNOSUPPORT.to_string();
+    for errno in ["EAFNOSUPPORT", "eafnosupport", &number] {
+        let (done, recordings) = record(&[errno]);
+        assert_eq!(done.status, Some(0));
+        let names: Vec<&str> = recordings.iter().map(|recording| recording.experiment.as_str()).collect();
+        assert_eq!(names, ["no-such-family", "unknown-family"]);
+    }
+    // The codes of getaddrinfo have names, too.
+    assert_eq!(run(&["eai_noname"]).status, Some(0));
+    let done = run(&["EAI_NONAM"]);
+    assert_eq!(done.status, Some(2));
+    has(&done.stderr, "EAI_NONAME");
+}
+
+fn each_of_several_calls_must_give_it() {
+    let done = run(&["no-descriptor"]);
+    assert_eq!(done.status, Some(0), "{}", done.stdout);
+    has(&done.stdout, "EBADF from send, sendto and sendmsg\n");
+    let done = run(&["one-of-two"]);
+    assert_eq!(done.status, Some(1));
+    has(&done.stdout, "sendto should have ended in EBADF 2 times, and the kernel was seen to say EBADF");
+    has_not(&done.stdout, "Never printed");
+}
+
+fn what_is_injected_says_so_and_why() {
+    let (elsewhere, never) = (run(&["no-memory"]), run(&["ENOSR"]));
+    assert_eq!((elsewhere.status, never.status), (Some(0), Some(0)));
+    has(&elsewhere.stdout, "only elsewhere: it takes a machine without memory\n");
+    has(&elsewhere.stdout, "= -1 ENOMEM (Cannot allocate memory) (INJECTED)");
+    has(&never.stdout, "the kernel never says it: Linux has no such streams\n");
+    has(&never.stdout, "= -1 ENOSR (Out of streams resources) (INJECTED)");
+}
+
+fn a_call_that_does_not_give_it_is_found() {
+    let done = run(&["not-provoked"]);
+    assert_eq!(done.status, Some(1));
+    has(&done.stdout, "socket should have ended in EINVAL, and the kernel was seen to say 3");
+    has_not(&done.stdout, "Never printed");
+}
+
+fn a_provocation_may_lack_what_it_needs() {
+    let done = run(&["lacking"]);
+    assert_eq!(done.status, Some(0));
+    has(&done.stdout, "This machine cannot show it: root is needed.\n(we are not root)");
+    let (_, recording) = record_one("lacking");
+    assert_eq!((recording.outcome, recording.when.as_str()), (Some(1), "where root is needed"));
+    let done = run(&["lacking-undeclared"]);
+    assert_eq!(done.status, Some(1));
+    has(&done.stdout, "This did not go as it should: this machine cannot show it (root is needed)");
+}
+
+fn a_provocation_may_come_out_otherwise() {
+    let (done, recording) = record_one("elsewhere-otherwise");
+    assert_eq!(done.status, Some(0));
+    assert_eq!((recording.outcome, recording.when.as_str()), (Some(2), "where there are descriptors left"));
+}
+
+fn what_is_no_system_call_is_printed() {
+    assert_eq!(run(&["no-such-name"]).status, Some(0));
+    let done = run(&["silent"]);
+    assert_eq!(done.status, Some(1));
+    has(&done.stdout, r#"it should have printed a line "getaddrinfo: EAI_FAIL", and did not"#);
+}
+
+fn the_list_names_the_causes_of_each_errno() {
+    let done = run(&["--list"]);
+    assert_eq!(done.status, Some(0));
+    has(&done.stdout, "Apart from the story");
+    has(&done.stdout, "EACCES        lacking, lacking-undeclared\n");
+    let done = run(&["--list", "--json"]);
+    let catalogue: Catalogue = serde_json::from_str(&done.stdout).expect("the catalogue is JSON");
+    let names: Vec<&str> = catalogue.atlas.iter().map(|entry| entry.name.as_str()).collect();
+    let own: Vec<&str> = lesson::ERRNOS.iter().map(|provocation| provocation.name).collect();
+    assert_eq!(names, own);
+    let lacking = catalogue.atlas.iter().find(|entry| entry.name == "lacking").expect("it is listed");
+    assert_eq!(lacking.outcomes, ["", "where IPv6 is switched off, or where root is needed"]);
+    assert_eq!(lacking.errnos, ["EACCES"]);
+}
+
+fn a_recording_of_a_provocation_has_its_entry() {
+    let (_, recording) = record_one("unknown-family");
+    assert_eq!(
+        (recording.shows.as_str(), recording.notice.as_str()),
+        ("The family does not exist.", "Ask for one that does.")
+    );
+    let entry = recording.atlas.expect("it is a provocation");
+    assert_eq!((entry.errno.as_str(), entry.remark.as_str(), entry.injected), ("EAFNOSUPPORT", "They agree.", None));
+    assert_eq!((entry.calls, entry.documented), (vec!["socket".to_string()], vec!["socket(2)".into(), "POSIX".into()]));
+    // What the kernel held is kept of the story alone.
+    let trace = recording.trace.expect("it was traced");
+    assert!(trace.events.iter().all(|event| event.kernel.is_none()));
+    let (_, recording) = record_one("no-stream");
+    let entry = recording.atlas.expect("it is a provocation");
+    assert_eq!(entry.injected, Some(lab::Injected::Never("Linux has no such streams".into())));
+    assert_eq!(record_one("hello").1.atlas, None);
+}
+
+fn without_ptrace_a_provocation_runs() {
+    // Nothing can be injected there, and nothing be held against it.
+    let done = untraced(&["no-memory", "unknown-family"]).run();
+    assert_eq!(done.status, Some(0), "{}", done.stdout);
+    assert_eq!(done.stdout.matches("There is no trace: ").count(), 1, "said once, in:\n{}", done.stdout);
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::process::ExitCode;
 
-use lab::{Expected, Experiment, Lack, Lesson, Program, Stop, calls, cannot, killed_by, prints};
+use lab::{Expected, Experiment, Lack, Lesson, Program, Provocation, Stop, Way, calls, cannot, killed_by, prints};
 
 pub static PROGRAMS: &[Program] =
     &[Program { name: "talker", words: "one two", shows: "a program that says what it is given", run: talker }];
@@ -186,7 +186,151 @@ pub static LESSON: Lesson = Lesson {
     errnos: ERRNOS,
 };
 
-pub static ERRNOS: &[lab::Provocation] = &[];
+pub static ERRNOS: &[Provocation] = &[
+    Provocation {
+        name: "unknown-family",
+        errno: "EAFNOSUPPORT",
+        calls: &["socket"],
+        cause: "The family does not exist.",
+        cure: "Ask for one that does.",
+        documented: &["socket(2)", "POSIX"],
+        remark: "They agree.",
+        ..PROVOCATION
+    },
+    Provocation {
+        name: "no-descriptor",
+        errno: "EBADF",
+        calls: &["send", "sendto", "sendmsg"],
+        cause: "The number is no descriptor.",
+        cure: "Use one.",
+        play: || sends_to_nothing(2),
+        ..PROVOCATION
+    },
+    Provocation {
+        name: "one-of-two",
+        errno: "EBADF",
+        calls: &["send", "sendto"],
+        cause: "Two calls should give it, and one is made.",
+        cure: "Never printed.",
+        play: || sends_to_nothing(1),
+        ..PROVOCATION
+    },
+    Provocation {
+        name: "no-memory",
+        errno: "ENOMEM",
+        calls: &["socket"],
+        cause: "There is no memory.",
+        cure: "Buy some.",
+        way: Way::Elsewhere("it takes a machine without memory"),
+        play: one_socket_or_none,
+        ..PROVOCATION
+    },
+    Provocation {
+        name: "no-stream",
+        errno: "ENOSR",
+        calls: &["socket"],
+        cause: "There are no streams.",
+        cure: "Nothing needs to be done.",
+        documented: &["POSIX"],
+        way: Way::Never("Linux has no such streams"),
+        play: one_socket_or_none,
+        ..PROVOCATION
+    },
+    Provocation {
+        name: "lacking",
+        errno: "EACCES",
+        calls: &["socket"],
+        cause: "It takes what this machine lacks.",
+        cure: "Never printed.",
+        needs: &[Lack::Ipv6, Lack::Root],
+        play: || Err(Stop::cannot(Lack::Root, "we are not root")),
+        ..PROVOCATION
+    },
+    Provocation {
+        name: "lacking-undeclared",
+        errno: "EACCES",
+        calls: &["socket"],
+        cause: "It takes what this machine lacks, and nobody said so.",
+        cure: "Never printed.",
+        needs: &[Lack::Ipv6],
+        play: || Err(Stop::cannot(Lack::Root, "we are not root")),
+        ..PROVOCATION
+    },
+    Provocation {
+        name: "not-provoked",
+        errno: "EINVAL",
+        calls: &["socket"],
+        cause: "It should fail, and does not.",
+        cure: "Never printed.",
+        play: one_socket,
+        ..PROVOCATION
+    },
+    Provocation {
+        name: "elsewhere-otherwise",
+        errno: "EMFILE",
+        calls: &["socket"],
+        cause: "There are no descriptors left.",
+        cure: "Close some.",
+        otherwise: &[Expected::on("where there are descriptors left", &[calls("socket", "fd")])],
+        play: one_socket,
+        ..PROVOCATION
+    },
+    Provocation {
+        name: "no-such-name",
+        errno: "EAI_NONAME",
+        calls: &["getaddrinfo"],
+        cause: "Nobody has this name.",
+        cure: "Look for the mistake in it.",
+        play: || {
+            println!("getaddrinfo: EAI_NONAME");
+            Ok(())
+        },
+        ..PROVOCATION
+    },
+    Provocation {
+        name: "silent",
+        errno: "EAI_FAIL",
+        calls: &["getaddrinfo"],
+        cause: "It should say so, and says nothing.",
+        cure: "Never printed.",
+        play: || Ok(()),
+        ..PROVOCATION
+    },
+];
+
+/// What most of them have in common.
+const PROVOCATION: Provocation = Provocation {
+    name: "",
+    errno: "",
+    calls: &[],
+    cause: "",
+    cure: "",
+    documented: &[],
+    remark: "",
+    needs: &[],
+    way: Way::Live,
+    otherwise: &[],
+    play: no_such_family,
+};
+
+/// `times` × send, and a sendmsg.
+fn sends_to_nothing(times: usize) -> Result<(), Stop> {
+    for _ in 0..times {
+        // SAFETY: with a length of 0 nothing is read behind the pointer.
+        unsafe { libc::send(-1, std::ptr::null(), 0, 0) };
+    }
+    // SAFETY: an all-zero msghdr is valid: no name, no buffers.
+    let message: libc::msghdr = unsafe { std::mem::zeroed() };
+    // SAFETY: sendmsg only reads it.
+    unsafe { libc::sendmsg(-1, &raw const message, 0) };
+    Ok(())
+}
+
+/// A socket that the observer may refuse.
+fn one_socket_or_none() -> Result<(), Stop> {
+    socket(libc::AF_INET);
+    Ok(())
+}
 
 fn pair() -> Result<[i32; 2], Stop> {
     let mut pair = [0; 2];
