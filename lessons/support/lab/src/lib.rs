@@ -37,6 +37,7 @@ mod ends;
 mod errno;
 mod experiment;
 mod judge;
+pub mod network;
 mod piece;
 mod player;
 mod program;

@@ -3,6 +3,8 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use observer::fence;
 
@@ -19,18 +21,43 @@ use crate::{Lack, Stop};
 /// # Errors
 /// [`Stop::Cannot`] with [`Lack::Namespaces`] where this machine does not allow it.
 pub fn private_network() -> Result<(), Stop> {
-    fence::end();
-    let done = enter();
-    fence::begin();
-    done
+    unwatched(|| {
+        enter()?;
+        PRIVATE_NETWORK.store(this_network()?, Ordering::SeqCst);
+        Ok(())
+    })
+}
+
+/// The private network's number, or 0: there is none.
+static PRIVATE_NETWORK: AtomicU64 = AtomicU64::new(0);
+
+/// Whether this thread is in the private network that [`private_network`] has made.
+///
+/// # Errors
+/// [`Stop::Unexpected`] if it is not.
+pub(crate) fn in_private_network() -> Result<(), Stop> {
+    if this_network()? == PRIVATE_NETWORK.load(Ordering::SeqCst) {
+        return Ok(());
+    }
+    Err(Stop::unexpected("this is for a private network, and private_network() was not called: nothing was changed"))
+}
+
+/// The number of the network that this thread is in.
+fn this_network() -> Result<u64, Stop> {
+    let file = "/proc/thread-self/ns/net";
+    let network =
+        fs::metadata(file).map_err(|error| Stop::unexpected(format!("{file} cannot be looked at: {error}")))?;
+    Ok(network.ino())
 }
 
 /// Gives a setting of the network this value, such as `net.ipv4.ip_local_port_range`: after [`private_network`] it is this
-/// network's own.
+/// network's own. Before it nothing is changed.
 ///
 /// # Errors
-/// [`Stop::Cannot`] with [`Lack::Settings`] where it may not be changed.
+/// [`Stop::Cannot`] with [`Lack::Settings`] where it may not be changed; [`Stop::Unexpected`] if [`private_network`] was
+/// not called.
 pub fn set(setting: &str, value: &str) -> Result<(), Stop> {
+    in_private_network()?;
     let file = format!("/proc/sys/{}", setting.replace('.', "/"));
     fs::write(&file, value).map_err(|error| Stop::cannot(Lack::Settings, format!("{file} cannot be written: {error}")))
 }
@@ -64,12 +91,27 @@ pub fn become_nobody() -> Result<(), Stop> {
 /// From here on nothing of this experiment is put into the trace, until [`watch_again`]: for set-up that has been shown
 /// before, and for rounds that would only repeat its lines. It overwrites errno.
 pub fn stop_watching() {
+    WATCHED.store(false, Ordering::SeqCst);
     fence::end();
 }
 
 /// From here on the calls of this experiment are put into the trace again. It overwrites errno.
 pub fn watch_again() {
+    WATCHED.store(true, Ordering::SeqCst);
     fence::begin();
+}
+
+/// Whether the experiment wants its calls in the trace.
+static WATCHED: AtomicBool = AtomicBool::new(true);
+
+/// Does something whose calls are not put into the trace. It overwrites errno.
+pub(crate) fn unwatched<T>(what: impl FnOnce() -> T) -> T {
+    fence::end();
+    let done = what();
+    if WATCHED.load(Ordering::SeqCst) {
+        fence::begin();
+    }
+    done
 }
 
 fn enter() -> Result<(), Stop> {
