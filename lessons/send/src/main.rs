@@ -3,6 +3,8 @@
 //! Each is a short function of plain system calls. The sockets that it leaves open are closed by the kernel when the
 //! experiment's process ends, a moment later. Play them with `cargo run -p lesson-send`.
 
+mod errnos;
+
 use std::fs;
 use std::mem;
 use std::os::fd::AsRawFd;
@@ -262,7 +264,7 @@ static LESSON: Lesson = Lesson {
             play: datagrams,
         },
     ],
-    errnos: &[],
+    errnos: errnos::ERRNOS,
 };
 
 fn first_send() -> Result<(), Stop> {
