@@ -153,11 +153,12 @@ impl In {
     }
 }
 
+/// The calls with which one can wait.
+const WAITING: [&str; 8] = ["poll", "ppoll", "select", "pselect6", "epoll_wait", "recvfrom", "read", "recvmsg"];
+
 /// The last line that had to do with waiting or receiving.
 fn last_line(run: &Run<Answer>) -> Option<usize> {
-    run.calls_of(&["poll", "ppoll", "select", "pselect6", "epoll_wait", "recvfrom", "read", "recvmsg", "setsockopt"])
-        .last()
-        .map(|call| call.index)
+    run.calls_of(&[&WAITING[..], &["setsockopt"]].concat()).last().map(|call| call.index)
 }
 
 fn told(said: &Result<usize, i32>) -> String {
@@ -172,9 +173,19 @@ fn milliseconds(time: Duration) -> String {
 }
 
 fn data_comes_through(bench: &Bench<In, Answer>) -> Result<(), Fault> {
-    let soon = somebody(speaks, Duration::from_millis(30))?;
-    for (peer, when) in [(Peer::HasSpoken, "before you were called"), (Peer::IsAt(soon), "after 30 ms")] {
-        let run = bench.play(In::new(peer, LONG))?;
+    for (soon, when) in [(false, "before you were called"), (true, "after 30 ms")] {
+        let play = || {
+            let peer = if soon { Peer::IsAt(somebody(speaks, Duration::from_millis(30))?) } else { Peer::HasSpoken };
+            bench.play(In::new(peer, LONG))
+        };
+        let mut run = play()?;
+        for _ in 0..3 {
+            // Too late may be the fault of a busy machine.
+            if !matches!(run.answer()?, Answer { said: Ok(5), took, .. } if *took >= LONG) {
+                break;
+            }
+            run = play()?;
+        }
         let Answer { said, took, .. } = run.answer()?;
         let what = match said {
             Ok(5) if *took < LONG => continue,
@@ -185,9 +196,31 @@ fn data_comes_through(bench: &Bench<In, Answer>) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Plays with a peer that speaks too late. On a busy machine the function may begin later still, and find the words there:
+/// that tells nothing, and is played again.
+fn in_silence(bench: &Bench<In, Answer>, limit: Duration, signals: bool) -> Result<Run<Answer>, Fault> {
+    let play = || bench.play(In { signals, ..In::new(Peer::IsAt(somebody(speaks, TOO_LATE)?), limit) });
+    let mut run = play()?;
+    for _ in 0..20 {
+        if !began_too_late(&run) {
+            break;
+        }
+        run = play()?;
+    }
+    Ok(run)
+}
+
+/// Whether its first call of those that wait did not have to.
+fn began_too_late(run: &Run<Answer>) -> bool {
+    let calls = run.calls_of(&WAITING);
+    let Some(first) = calls.first() else { return false };
+    let took = Duration::from_micros(run.trace().events[first.index].took_us);
+    first.outcome.value.is_some_and(|value| value > 0) && took < TOO_LATE / 2
+}
+
 fn silence_is_etimedout_on_time(bench: &Bench<In, Answer>) -> Result<(), Fault> {
     let limit = Duration::from_millis(60);
-    let run = bench.play(In::new(Peer::IsAt(somebody(speaks, TOO_LATE)?), limit))?;
+    let run = in_silence(bench, limit, false)?;
     let Answer { said, took, .. } = run.answer()?;
     if *said == Err(libc::ETIMEDOUT) && *took >= limit {
         return Ok(());
@@ -236,11 +269,11 @@ fn socket_is_unchanged(bench: &Bench<In, Answer>) -> Result<(), Fault> {
 }
 
 fn signals_do_not_stretch_it(bench: &Bench<In, Answer>) -> Result<(), Fault> {
-    let scene = In { signals: true, ..In::new(Peer::IsAt(somebody(speaks, TOO_LATE)?), Duration::from_millis(60)) };
-    let run = bench.play(scene)?;
+    let limit = Duration::from_millis(60);
+    let run = in_silence(bench, limit, true)?;
     let Answer { said, took, .. } = run.answer()?;
     let what = match said {
-        Err(libc::ETIMEDOUT) if *took >= scene.limit => return Ok(()),
+        Err(libc::ETIMEDOUT) if *took >= limit => return Ok(()),
         Ok(_) => format!("You waited {} ms, until the peer spoke.", milliseconds(*took)),
         said => format!("After {} ms you said {}.", milliseconds(*took), told(said)),
     };
@@ -257,7 +290,7 @@ fn reset_comes_out(bench: &Bench<In, Answer>) -> Result<(), Fault> {
 }
 
 fn zero_means_now(bench: &Bench<In, Answer>) -> Result<(), Fault> {
-    let run = bench.play(In::new(Peer::IsAt(somebody(speaks, TOO_LATE)?), Duration::ZERO))?;
+    let run = in_silence(bench, Duration::ZERO, false)?;
     let Answer { said, took, .. } = run.answer()?;
     let what = match said {
         Err(libc::ETIMEDOUT) => {
