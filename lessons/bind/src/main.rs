@@ -3,6 +3,8 @@
 //! Each is a short function of plain system calls. The sockets that it leaves open are closed by the kernel when the
 //! experiment's process ends, a moment later. Play them with `cargo run -p lesson-bind`.
 
+mod errnos;
+
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
@@ -246,7 +248,7 @@ static LESSON: Lesson = Lesson {
             play: path_stays_behind,
         },
     ],
-    errnos: &[],
+    errnos: errnos::ERRNOS,
 };
 
 fn first_bind() -> Result<(), Stop> {

@@ -147,7 +147,10 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "No document tells of it. No table of files is full: the kernel says ENFILE whenever it cannot make a socket.",
         needs: &[],
-        way: Way::Elsewhere("it takes a memory cgroup that is full, which only root can make"),
+        way: Way::Elsewhere(
+            "it takes a memory cgroup (a group of processes with a limit on its memory) that is full, and to make one \
+             is to change the machine",
+        ),
         otherwise: &[],
         play: ordinary_listen,
     },
@@ -214,14 +217,14 @@ fn no_descriptor() -> Result<(), Stop> {
 
 fn only_a_path() -> Result<(), Stop> {
     let fd = file(libc::O_PATH)?;
-    // SAFETY: as above.
+    // SAFETY: listen takes two numbers.
     unsafe { libc::listen(fd, 1) };
     Ok(())
 }
 
 fn not_a_socket() -> Result<(), Stop> {
     let fd = file(libc::O_RDONLY)?;
-    // SAFETY: as above.
+    // SAFETY: listen takes two numbers.
     unsafe { libc::listen(fd, 1) };
     Ok(())
 }
@@ -260,7 +263,7 @@ fn no_port_left() -> Result<(), Stop> {
     lab::set("net.ipv4.ip_local_port_range", "40000 40001")?;
     for _ in 0..3 {
         let fd = fresh(libc::AF_INET, libc::SOCK_STREAM)?;
-        // SAFETY: as above.
+        // SAFETY: listen takes two numbers.
         unsafe { libc::listen(fd, 1) };
     }
     Ok(())
@@ -268,33 +271,33 @@ fn no_port_left() -> Result<(), Stop> {
 
 fn datagrams() -> Result<(), Stop> {
     let fd = fresh(libc::AF_INET, libc::SOCK_DGRAM)?;
-    // SAFETY: as above.
+    // SAFETY: listen takes two numbers.
     unsafe { libc::listen(fd, 1) };
     Ok(())
 }
 
 fn unix_datagrams() -> Result<(), Stop> {
     let fd = fresh(libc::AF_UNIX, libc::SOCK_DGRAM)?;
-    // SAFETY: as above.
+    // SAFETY: listen takes two numbers.
     unsafe { libc::listen(fd, 1) };
     Ok(())
 }
 
 fn connected_already() -> Result<(), Stop> {
     let (server, address) = bound()?;
-    // SAFETY: as above.
+    // SAFETY: listen takes two numbers.
     if unsafe { libc::listen(server, 1) } == -1 {
         return Err(Stop::failed("listen"));
     }
     let client = connected(address)?;
-    // SAFETY: as above.
+    // SAFETY: listen takes two numbers.
     unsafe { libc::listen(client, 1) };
     Ok(())
 }
 
 fn unix_without_a_name() -> Result<(), Stop> {
     let fd = fresh(libc::AF_UNIX, libc::SOCK_STREAM)?;
-    // SAFETY: as above.
+    // SAFETY: listen takes two numbers.
     unsafe { libc::listen(fd, 1) };
     Ok(())
 }
@@ -302,7 +305,7 @@ fn unix_without_a_name() -> Result<(), Stop> {
 fn connecting() -> Result<(), Stop> {
     // One waiting room with one chair, which the first client takes: the second one's connect stays under way.
     let (server, address) = bound()?;
-    // SAFETY: as above.
+    // SAFETY: listen takes two numbers.
     if unsafe { libc::listen(server, 0) } == -1 {
         return Err(Stop::failed("listen"));
     }
@@ -313,7 +316,7 @@ fn connecting() -> Result<(), Stop> {
     if connected == 0 || Errno::last() != Errno::EINPROGRESS {
         return Err(Stop::unexpected("the connect did not stay under way"));
     }
-    // SAFETY: as above.
+    // SAFETY: listen takes two numbers.
     unsafe { libc::listen(client, 1) };
     Ok(())
 }
@@ -321,7 +324,7 @@ fn connecting() -> Result<(), Stop> {
 /// A listen that nothing is wrong with: the observer makes it fail.
 fn ordinary_listen() -> Result<(), Stop> {
     let (server, _) = bound()?;
-    // SAFETY: as above.
+    // SAFETY: listen takes two numbers.
     unsafe { libc::listen(server, 1) };
     Ok(())
 }

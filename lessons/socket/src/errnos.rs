@@ -8,7 +8,7 @@ use lab::{Expected, Lack, Provocation, Stop, Way, calls};
 
 /// Why the lack of memory is only injected.
 const FULL_CGROUP: &str = "it takes a memory cgroup (a group of processes with a limit on its memory) that is full, \
-    and to make one is to change the machine";
+                           and to make one is to change the machine";
 
 /// For users who may do what others may not.
 const PRIVILEGED: Expected = Expected::on("where this user has CAP_NET_RAW", &[calls("socket", "fd")]);
