@@ -3,19 +3,21 @@
 //! `cargo run -p lesson-send -- EPIPE` plays those that give this errno, `-- name` the one of this name. The list is here;
 //! the functions are in the files beside it, in the same order:
 //!
-//! - [`descriptors`]: what is handed over is wrong, the descriptor or a pointer
-//! - [`connections`]: TCP
-//! - [`fast_open`]: TCP, to connect and to send in one call
-//! - [`datagrams`]: UDP
-//! - [`unix`]: between programs of one machine
+//! - `descriptors`: what is handed over is wrong, the descriptor or a pointer
+//! - `connections`: TCP
+//! - `fast_open`: TCP, to connect and to send in one call
+//! - `datagrams`: UDP
+//! - `unix`: between programs of one machine
+//! - `network`: routes, links, a packet filter
 //!
-//! and what they have in common in [`means`].
+//! and what they have in common in `means`.
 
 mod connections;
 mod datagrams;
 mod descriptors;
 mod fast_open;
 mod means;
+mod network;
 mod unix;
 
 use lab::{Lack, Provocation, Way};
@@ -289,6 +291,21 @@ pub static ERRNOS: &[Provocation] = &[
         play: connections::reset_by_the_peer,
     },
     Provocation {
+        name: "no-answer",
+        errno: "ETIMEDOUT",
+        calls: ALL,
+        cause: "The peer has acknowledged nothing for longer than TCP_USER_TIMEOUT allows: a packet filter swallows \
+                all that arrives.",
+        cure: "The connection is dead: close the socket, and look for what is broken between the two. Without the \
+               option the kernel keeps trying for about a quarter of an hour.",
+        documented: &["tcp(7)"],
+        remark: "",
+        needs: &[Lack::Namespaces, Lack::Kernel],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::no_answer,
+    },
+    Provocation {
         name: "no-room",
         errno: "EAGAIN",
         calls: ALL,
@@ -467,6 +484,20 @@ pub static ERRNOS: &[Provocation] = &[
         play: unix::path_is_a_file,
     },
     Provocation {
+        name: "no-such-netlink-port",
+        errno: "ECONNREFUSED",
+        calls: WITH_ADDRESS,
+        cause: "A netlink socket (a way to talk to the kernel, and to other programs) sends to a port number that no \
+                other one has.",
+        cure: "Send to 0, which is the kernel, or learn the receiver's number from the receiver.",
+        documented: &[],
+        remark: "No document tells of it.",
+        needs: &[Lack::Namespaces],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::no_such_netlink_port,
+    },
+    Provocation {
         name: "broadcast",
         errno: "EACCES",
         calls: WITH_ADDRESS,
@@ -509,6 +540,32 @@ pub static ERRNOS: &[Provocation] = &[
         play: unix::no_write_permission,
     },
     Provocation {
+        name: "prohibited",
+        errno: "EACCES",
+        calls: WITH_ADDRESS,
+        cause: "The way to that address is a prohibit route, a route that forbids.",
+        cure: "Ask who keeps the machine's routes (`ip route get ADDRESS` shows which one it is).",
+        documented: &["ip(7)"],
+        remark: "",
+        needs: &[Lack::Namespaces],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::prohibited,
+    },
+    Provocation {
+        name: "packet-filter",
+        errno: "EPERM",
+        calls: ALL,
+        cause: "A packet filter of this very machine drops the datagram on its way out.",
+        cure: "Look at the rules (`nft list ruleset`). Nothing in the program is wrong.",
+        documented: &[],
+        remark: "Documented for connect(2) and accept(2), but it is send that gets it.",
+        needs: &[Lack::Namespaces, Lack::Kernel],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::packet_filter,
+    },
+    Provocation {
         name: "taken-by-another",
         errno: "EPERM",
         calls: WITH_ADDRESS,
@@ -534,6 +591,19 @@ pub static ERRNOS: &[Provocation] = &[
         way: Way::Live,
         otherwise: &[],
         play: unix::not_our_credentials,
+    },
+    Provocation {
+        name: "netlink-to-a-program",
+        errno: "EPERM",
+        calls: WITH_ADDRESS,
+        cause: "A netlink socket sends to another program, which for most netlink protocols only root may.",
+        cure: "Send to the kernel (port number 0), or use another kind of socket between programs, such as AF_UNIX.",
+        documented: &[],
+        remark: "No document tells of it.",
+        needs: &[Lack::UnprivilegedUser],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::netlink_to_a_program,
     },
     Provocation {
         name: "landlocked",
@@ -603,6 +673,20 @@ pub static ERRNOS: &[Provocation] = &[
         play: datagrams::port_0,
     },
     Provocation {
+        name: "blackhole",
+        errno: "EINVAL",
+        calls: WITH_ADDRESS,
+        cause: "The way to that address is a blackhole route, a route on which all is thrown away.",
+        cure: "Look at the routes (`ip route get ADDRESS`): nothing in the program is wrong.",
+        documented: &["ip(7)"],
+        remark: "Packets that a router throws away vanish in silence; on the sender's own machine the call is told, \
+                 in a word that suggests a bad argument.",
+        needs: &[Lack::Namespaces],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::blackhole,
+    },
+    Provocation {
         name: "too-many-pieces",
         errno: "EINVAL",
         calls: ALL,
@@ -614,6 +698,20 @@ pub static ERRNOS: &[Provocation] = &[
         way: Way::Live,
         otherwise: &[],
         play: datagrams::too_many_pieces,
+    },
+    Provocation {
+        name: "no-room-for-a-header",
+        errno: "EINVAL",
+        calls: ALL,
+        cause: "On a raw socket with IP_HDRINCL the program brings the IP header itself, and these few bytes are \
+                shorter than one.",
+        cure: "Begin what is sent with a whole IP header: at least 20 bytes.",
+        documented: &["raw(7)"],
+        remark: "",
+        needs: &[Lack::Namespaces],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::no_room_for_a_header,
     },
     Provocation {
         name: "too-many-descriptors",
@@ -735,6 +833,20 @@ pub static ERRNOS: &[Provocation] = &[
         play: datagrams::too_large_for_udp,
     },
     Provocation {
+        name: "too-large-for-the-way",
+        errno: "EMSGSIZE",
+        calls: ALL,
+        cause: "The datagram is larger than a packet may be on this way, and IP_MTU_DISCOVER forbids to send it in \
+                fragments.",
+        cure: "Send smaller datagrams: getsockopt(IP_MTU) tells how much a packet may hold.",
+        documented: &["ip(7)", "udp(7)"],
+        remark: "",
+        needs: &[Lack::Namespaces],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::too_large_for_the_way,
+    },
+    Provocation {
         name: "too-large-for-unix",
         errno: "EMSGSIZE",
         calls: ALL,
@@ -759,6 +871,20 @@ pub static ERRNOS: &[Provocation] = &[
         way: Way::Live,
         otherwise: &[],
         play: datagrams::too_many_buffers,
+    },
+    Provocation {
+        name: "too-large-for-the-link",
+        errno: "EMSGSIZE",
+        calls: WITH_ADDRESS,
+        cause: "A packet socket, which hands frames to a link as they are, was given more than the link carries (its \
+                MTU).",
+        cure: "Send smaller frames; nothing cuts them up on this level.",
+        documented: &["packet(7)"],
+        remark: "",
+        needs: &[Lack::Namespaces],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::too_large_for_the_link,
     },
     Provocation {
         name: "fragments-do-not-fit",
@@ -800,6 +926,32 @@ pub static ERRNOS: &[Provocation] = &[
         way: Way::Live,
         otherwise: &[],
         play: connections::memory_may_not_be_locked,
+    },
+    Provocation {
+        name: "link-queue-drops-frame",
+        errno: "ENOBUFS",
+        calls: WITH_ADDRESS,
+        cause: "The queue of the link is too small for the frame that a packet socket hands to it, and drops it.",
+        cure: "Send more slowly, or try again a little later.",
+        documented: &["send(2)", "packet(7)"],
+        remark: "",
+        needs: &[Lack::Namespaces, Lack::Kernel],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::link_queue_drops_frame,
+    },
+    Provocation {
+        name: "link-queue-drops-datagram",
+        errno: "ENOBUFS",
+        calls: ALL,
+        cause: "The queue of the link drops the datagram, and the UDP socket has asked for such news (IP_RECVERR).",
+        cure: "Send more slowly, or try again a little later.",
+        documented: &["send(2)"],
+        remark: "Without IP_RECVERR the loss is hidden: the call says that all was sent.",
+        needs: &[Lack::Namespaces, Lack::Kernel],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::link_queue_drops_datagram,
     },
     Provocation {
         name: "no-memory-for-the-bytes",
@@ -857,6 +1009,45 @@ pub static ERRNOS: &[Provocation] = &[
         play: fast_open::fast_open_off,
     },
     Provocation {
+        name: "no-route",
+        errno: "ENETUNREACH",
+        calls: WITH_ADDRESS,
+        cause: "The machine has no route to that address.",
+        cure: "Look at the address, and whether the network is up (`ip route get ADDRESS`).",
+        documented: &["POSIX"],
+        remark: "send(2) does not list it.",
+        needs: &[Lack::Namespaces],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::no_route,
+    },
+    Provocation {
+        name: "unreachable-route",
+        errno: "EHOSTUNREACH",
+        calls: WITH_ADDRESS,
+        cause: "The way to that address is an unreachable route, a route that says that nothing is there.",
+        cure: "Look at the routes (`ip route get ADDRESS`).",
+        documented: &["ip(7)", "POSIX"],
+        remark: "",
+        needs: &[Lack::Namespaces],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::unreachable_route,
+    },
+    Provocation {
+        name: "no-source-address",
+        errno: "EADDRNOTAVAIL",
+        calls: WITH_ADDRESS,
+        cause: "There is a route to that IPv6 address, but the machine has no address of its own to send from.",
+        cure: "Give the link an IPv6 address; look with `ip -6 address`.",
+        documented: &[],
+        remark: "No page tells of it for these calls.",
+        needs: &[Lack::Namespaces, Lack::Ipv6],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::no_source_address,
+    },
+    Provocation {
         name: "no-such-link",
         errno: "ENODEV",
         calls: &["sendmsg"],
@@ -869,6 +1060,58 @@ pub static ERRNOS: &[Provocation] = &[
         way: Way::Live,
         otherwise: &[],
         play: datagrams::no_such_link,
+    },
+    Provocation {
+        name: "link-has-gone",
+        errno: "ENODEV",
+        calls: WITH_ADDRESS,
+        cause: "The socket is bound to a link (SO_BINDTODEVICE), and that link has been removed since.",
+        cure: "Make a new socket when the link is back: a link of the same name is another link to the kernel.",
+        documented: &[],
+        remark: "No document tells of it.",
+        needs: &[Lack::Namespaces, Lack::Kernel],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::link_has_gone,
+    },
+    Provocation {
+        name: "no-link-of-that-index",
+        errno: "ENXIO",
+        calls: WITH_ADDRESS,
+        cause: "A packet socket sends to a link by its index, and there is none of that index.",
+        cure: "Ask for the index anew (if_nametoindex).",
+        documented: &["packet(7)"],
+        remark: "",
+        needs: &[Lack::Namespaces],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::no_link_of_that_index,
+    },
+    Provocation {
+        name: "no-link-given",
+        errno: "ENXIO",
+        calls: ALL,
+        cause: "A packet socket is bound to no link, and the call names none.",
+        cure: "Bind it to a link, or give the address with sll_ifindex.",
+        documented: &[],
+        remark: "packet(7) has ENOTCONN for it.",
+        needs: &[Lack::Namespaces],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::no_link_given,
+    },
+    Provocation {
+        name: "link-down",
+        errno: "ENETDOWN",
+        calls: ALL,
+        cause: "The link that a packet socket is bound to has been switched off.",
+        cure: "Switch it on (`ip link set NAME up`), and try again.",
+        documented: &["packet(7)", "POSIX"],
+        remark: "",
+        needs: &[Lack::Namespaces],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::link_down,
     },
     Provocation {
         name: "udplite-in-segments",
