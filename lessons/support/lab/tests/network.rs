@@ -3,8 +3,9 @@
 //! This program is both: with `LAB_TEST_LESSON` in its environment it is a lesson, and otherwise it plays that lesson's
 //! experiments. What they claim is in the lesson; that nothing else is in the trace is checked here.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::io::Read;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsRawFd, RawFd};
 use std::process::{Command, ExitCode, Stdio};
 
 use lab::network::{self, Hook, Route};
@@ -60,7 +61,7 @@ static LESSON: Lesson = Lesson {
             name: "not-outside",
             shows: "Each is asked for in the machine's own network.",
             notice: "Each is refused.",
-            outcomes: &[Expected::anywhere(&[prints("9 of 9 refused\n"), calls("socket", "fd")])],
+            outcomes: &[Expected::anywhere(&[prints("12 of 12 refused\n"), calls("socket", "fd")])],
             play: not_outside,
         },
         Experiment {
@@ -135,6 +136,49 @@ static LESSON: Lesson = Lesson {
             outcomes: &[Expected::anywhere(&[calls("sendto", "1000 ENOBUFS 100")]), NO_NETWORK, NO_KERNEL],
             play: queue,
         },
+        Experiment {
+            name: "icmp",
+            shows: "A datagram is answered with one ICMP error after another.",
+            notice: "Each is told once.",
+            outcomes: &[
+                Expected::anywhere(&[
+                    calls("recvfrom", "ENOPROTOOPT EHOSTUNREACH EMSGSIZE ENETUNREACH EPROTO"),
+                    calls("sendto", "5 ECONNREFUSED 5"),
+                ]),
+                NO_NETWORK,
+            ],
+            play: icmp,
+        },
+        Experiment {
+            name: "icmp6",
+            shows: "The same with IPv6.",
+            notice: "Each is told once.",
+            outcomes: &[Expected::anywhere(&[calls("recvfrom", "EACCES EMSGSIZE ECONNREFUSED")]), NO_NETWORK, NO_IPV6],
+            play: icmp6,
+        },
+        Experiment {
+            name: "icmp-connect",
+            shows: "The first packet of a connection is answered with an ICMP error.",
+            notice: "connect tells of it.",
+            outcomes: &[Expected::anywhere(&[calls("connect", "0 EINPROGRESS EHOSTDOWN")]), NO_NETWORK],
+            play: icmp_connect,
+        },
+        Experiment {
+            name: "destroyed",
+            shows: "Sockets are destroyed: UDP, TCP connected, connecting and listening, and TCP with IPv6.",
+            notice: "Their next calls tell of it.",
+            outcomes: &[
+                Expected::anywhere(&[
+                    calls("recvfrom", "ECONNABORTED ECONNABORTED ECONNABORTED"),
+                    calls("connect", "0 0 EINPROGRESS ECONNABORTED 0"),
+                    prints("a socket without a port: refused\n"),
+                ]),
+                NO_NETWORK,
+                NO_IPV6,
+                NO_KERNEL,
+            ],
+            play: destroyed,
+        },
     ],
     errnos: &[],
 };
@@ -151,6 +195,9 @@ fn not_outside() -> Result<(), Stop> {
         network::delete_address("lo", nowhere, 24),
         network::drop_all(Hook::Input),
         network::short_queue(),
+        network::destroy(socket.as_raw_fd()),
+        network::answer_with_icmp(socket.as_raw_fd(), 3, 3),
+        network::overhear().map(drop),
         lab::set("net.ipv4.ip_local_port_range", "40000 40001"),
     ];
     let refusals = refused.iter().filter(|refused| matches!(refused, Err(Stop::Unexpected { .. }))).count();
@@ -248,9 +295,9 @@ fn pair() -> Result<(), Stop> {
     print_links()?;
     let socket = bound(Ipv4Addr::UNSPECIFIED.into())?;
     let neighbour = Ipv4Addr::new(192, 0, 2, 2);
-    socket.connect((neighbour, 9)).map_err(|error| Stop::unexpected(error.to_string()))?;
+    socket.connect((neighbour, 9)).map_err(failed)?;
     set_option(&socket, libc::IP_RECVERR, 1)?;
-    socket.send(&[0]).map_err(|error| Stop::unexpected(error.to_string()))?;
+    socket.send(&[0]).map_err(failed)?;
     let _seen_in_the_trace = socket.recv(&mut [0]);
     network::delete_link("v0")?;
     print_links()?;
@@ -259,7 +306,7 @@ fn pair() -> Result<(), Stop> {
 }
 
 fn print_links() -> Result<(), Stop> {
-    let table = std::fs::read_to_string("/proc/self/net/dev").map_err(|error| Stop::unexpected(error.to_string()))?;
+    let table = std::fs::read_to_string("/proc/self/net/dev").map_err(failed)?;
     let mut links: Vec<&str> = table.lines().filter_map(|line| Some(line.split_once(':')?.0.trim())).collect();
     links.sort_unstable();
     println!("{}", links.join(" "));
@@ -284,7 +331,7 @@ fn filter_input() -> Result<(), Stop> {
     // What has been added already may be added once more, and so may the other hook.
     network::drop_all(Hook::Input)?;
     send(&socket, Ipv4Addr::LOCALHOST, 1);
-    socket.set_nonblocking(true).map_err(|error| Stop::unexpected(error.to_string()))?;
+    socket.set_nonblocking(true).map_err(failed)?;
     let _seen_in_the_trace = socket.recv(&mut [0]);
     network::drop_all(Hook::Output)
 }
@@ -297,5 +344,121 @@ fn queue() -> Result<(), Stop> {
     network::short_queue()?;
     send(&socket, Ipv4Addr::LOCALHOST, 1000);
     send(&socket, Ipv4Addr::LOCALHOST, 100);
+    Ok(())
+}
+
+fn failed(error: std::io::Error) -> Stop {
+    Stop::unexpected(error.to_string())
+}
+
+fn icmp() -> Result<(), Stop> {
+    lab::private_network()?;
+    let (socket, peer) = (bound(Ipv4Addr::LOCALHOST.into())?, bound(Ipv4Addr::LOCALHOST.into())?);
+    set_option(&socket, libc::IP_RECVERR, 1)?;
+    set_option(&socket, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DO)?;
+    socket.connect(peer.local_addr().map_err(failed)?).map_err(failed)?;
+    socket.send(b"hello").map_err(failed)?;
+    for (kind, code) in [(3, 2), (3, 1), (3, 4), (3, 0), (12, 0)] {
+        network::answer_with_icmp(socket.as_raw_fd(), kind, code)?;
+        let _seen_in_the_trace = socket.recv(&mut [0]);
+    }
+    network::answer_with_icmp(socket.as_raw_fd(), 3, 3)?;
+    let _seen_in_the_trace = socket.send(b"hello");
+    let _seen_in_the_trace = socket.send(b"hello");
+    Ok(())
+}
+
+fn icmp6() -> Result<(), Stop> {
+    lab::private_network()?;
+    let (socket, peer) = (bound(Ipv6Addr::LOCALHOST.into())?, bound(Ipv6Addr::LOCALHOST.into())?);
+    let on = 1;
+    // SAFETY: `on` is an int of four bytes, and setsockopt only reads it.
+    let set = unsafe {
+        let fd = socket.as_raw_fd();
+        libc::setsockopt(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, (&raw const on).cast(), 4)
+    };
+    if set == -1 {
+        return Err(Stop::failed("setsockopt"));
+    }
+    socket.connect(peer.local_addr().map_err(failed)?).map_err(failed)?;
+    socket.send(b"hello").map_err(failed)?;
+    for (kind, code) in [(1, 1), (2, 0), (1, 4)] {
+        network::answer_with_icmp(socket.as_raw_fd(), kind, code)?;
+        let _seen_in_the_trace = socket.recv(&mut [0]);
+    }
+    Ok(())
+}
+
+fn icmp_connect() -> Result<(), Stop> {
+    lab::private_network()?;
+    let (server, _first) = full_server()?;
+    let client = tcp()?;
+    let overheard = network::overhear()?;
+    connect(client, &server);
+    overheard.answer_with_icmp(client, 3, 7)?;
+    connect(client, &server);
+    Ok(())
+}
+
+/// A server whose queue is full, and the one who fills it.
+fn full_server() -> Result<(TcpListener, TcpStream), Stop> {
+    let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
+    // SAFETY: listen takes two numbers and no pointer.
+    if unsafe { libc::listen(server.as_raw_fd(), 0) } == -1 {
+        return Err(Stop::failed("listen"));
+    }
+    let first = TcpStream::connect(server.local_addr().map_err(failed)?).map_err(failed)?;
+    Ok((server, first))
+}
+
+/// A TCP socket that does not wait.
+fn tcp() -> Result<RawFd, Stop> {
+    // SAFETY: socket takes three numbers and no pointer.
+    match unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, 0) } {
+        -1 => Err(Stop::failed("socket")),
+        fd => Ok(fd),
+    }
+}
+
+/// Connects; what becomes of it is in the trace.
+fn connect(client: RawFd, server: &TcpListener) {
+    let port = server.local_addr().map(|address| address.port()).unwrap_or(9);
+    let address = libc::sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_port: port.to_be(),
+        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes([127, 0, 0, 1]) },
+        sin_zero: [0; 8],
+    };
+    // SAFETY: `address` is a sockaddr_in of 16 bytes, and connect only reads it.
+    unsafe { libc::connect(client, (&raw const address).cast(), 16) };
+}
+
+fn destroyed() -> Result<(), Stop> {
+    lab::private_network()?;
+    let unbound = tcp()?;
+    if matches!(network::destroy(unbound), Err(Stop::Unexpected { .. })) {
+        println!("a socket without a port: refused");
+    }
+
+    let udp = bound(Ipv4Addr::LOCALHOST.into())?;
+    udp.connect(udp.local_addr().map_err(failed)?).map_err(failed)?;
+    network::destroy(udp.as_raw_fd())?;
+    let _seen_in_the_trace = udp.recv(&mut [0]);
+
+    let (server, mut connected) = full_server()?;
+    network::destroy(connected.as_raw_fd())?;
+    let _seen_in_the_trace = connected.read(&mut [0]);
+
+    let client = tcp()?;
+    connect(client, &server);
+    network::destroy(client)?;
+    connect(client, &server);
+    network::destroy(server.as_raw_fd())?;
+
+    let server =
+        TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).map_err(|error| Stop::cannot(Lack::Ipv6, error.to_string()))?;
+    let mut connected = TcpStream::connect(server.local_addr().map_err(failed)?).map_err(failed)?;
+    network::destroy(connected.as_raw_fd())?;
+    let _seen_in_the_trace = connected.read(&mut [0]);
     Ok(())
 }

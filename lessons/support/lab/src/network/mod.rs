@@ -12,7 +12,12 @@
 //! - [`Stop::Failed`] with another errno, such as ENODEV for a link that is not there,
 //! - [`Stop::Unexpected`] where [`crate::private_network`] was not called.
 
+mod destroy;
+mod icmp;
 mod netlink;
+
+pub use destroy::destroy;
+pub use icmp::{Overheard, answer_with_icmp, overhear};
 
 use std::ffi::CString;
 use std::io;
