@@ -131,11 +131,15 @@
     button.addEventListener("click", act);
     return button;
   };
+  // What happened, which is closed until there is an answer (the script in the page's head has closed it).
+  const answers = (form) => [...document.querySelectorAll("after-answer")]
+    .filter((one) => one.open && one.dataset.question === form.querySelector("input").name);
   const forget = (wanted) => {
     for (const form of wanted) {
       storage.remove(group(form));
       form.reset();
       for (const folded of form.querySelectorAll("details")) folded.open = false;
+      for (const one of answers(form)) one.close();
     }
   };
   // Where a page asks several things, its last question has the button.
@@ -152,13 +156,25 @@
     if (input) input.checked = true;
     form.addEventListener("change", (event) => {
       storage.set(group(form), named(event.target));
+      for (const one of answers(form)) one.open();
       show();
     });
+    // Whoever unfolds the answer has it.
+    for (const folded of form.querySelectorAll("details")) {
+      folded.addEventListener("toggle", () => { if (folded.open) for (const one of answers(form)) one.open(); });
+    }
   }
   if (forms.length) {
     forms.at(-1).append(own);
     show();
   }
+  // A link to a step opens what it is in. Where the browser has not done that, it has not gone there either.
+  window.addEventListener("hashchange", () => {
+    const closed = [...document.querySelectorAll("after-answer[hidden]")].find((one) => one.named?.());
+    if (!closed) return;
+    closed.open();
+    document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
+  });
   // A place in a page that offers to forget the answers of the whole book.
   for (const place of document.querySelectorAll(".forget-all")) {
     const heard = document.createElement("span");

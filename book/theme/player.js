@@ -278,7 +278,7 @@
   const players = new Map();
   for (const section of document.querySelectorAll("section.trace")) {
     if (!section.querySelector("script[type='application/json']")) continue;
-    const label = [...section.querySelectorAll(":scope > .label")].at(-1);
+    const label = [...section.querySelectorAll(":scope > .label, :scope > after-answer > .label")].at(-1);
     const toggle = element("button", { type: "button", className: "step-through", "aria-expanded": "false" }, "Step through it");
     let made = null;
     const open = (wanted) => {

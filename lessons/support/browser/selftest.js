@@ -70,13 +70,19 @@ const IN_THE_BOOK = [
   ["pages", "storage.set(group(form)", "void (group(form)", use.predictions, /the answers are not remembered/],
   ["pages", "storage.remove(group(form)", "void (group(form)", use.predictions, /come back after they were forgotten/],
   ["pages", "try { return localStorage.getItem(key); } catch { return null; }", "return localStorage.getItem(key);", use.withoutMemory, /remembers nothing/],
+  ["pages", "one.open();\n      show", "void one;\n      show", use.closedUntilAnswered, /after an answer, other things are open/],
+  ["pages", "one.close()", "void one", use.closedUntilAnswered, /stays open when the answers are forgotten/],
+  ["bind.html", "this.answered() &&", "false &&", use.closedUntilAnswered, /another time, other things are open/],
+  ["bind.html", "return decodeURIComponent(location.hash)", 'return location.hash !== "" || (location.hash)', use.closedUntilAnswered, /when a step's address is opened/],
+  ["bind.html", '"until-found"', '"until-never"', use.closedUntilAnswered, /searching for a text opens/],
+  ["pages.css", "after-answer[hidden] { content-visibility: visible;", "after-answer[hidden] {", use.closedUntilAnswered, /closed in print/],
   ["pages.css", ".choice p { display: none;", ".choice p {", use.predictions, /a reason shows before/],
 ];
 
 async function book(browser, report, server, choice) {
   for (const [file, from, to, act, wanted] of IN_THE_BOOK) {
     const [stem, ending = "js"] = file.split(".");
-    const path = [...server.files].find((path) => new RegExp(`/theme/${stem}-[0-9a-f]+\\.${ending}$`).test(path));
+    const path = ending === "html" ? `/${file}` : [...server.files].find((path) => new RegExp(`/theme/${stem}-[0-9a-f]+\\.${ending}$`).test(path));
     const where = `a mistake made on purpose in ${stem}.${ending}`;
     let changed = false;
     server.change(path, (text) => {
@@ -84,7 +90,7 @@ async function book(browser, report, server, choice) {
       return text.replace(from, to);
     });
     const found_here = new Report();
-    await act(browser, found_here, server, choice);
+    await act(browser, found_here, server, choice, 1280);
     server.change(path, null);
     if (!report.check(changed, where, `“${from}” is not there any more: give this mistake its new form`)) continue;
     report.check(found(found_here, wanted), where, () => `“${to}” for “${from}” is not found; found: ${found_here.faults.join("; ") || "nothing"}`);

@@ -88,7 +88,7 @@ async function served(browser, report) {
 // The book's own script and style, all of it together.
 function own(report) {
   const folder = join(ROOT, "book", "theme");
-  const weight = ["pages.css", "pages.js", "player.css", "player.js", "fonts/fonts.css"]
+  const weight = ["pages.css", "pages.js", "player.css", "player.js", "fonts/fonts.css", "head.hbs"]
     .map((file) => gzipSync(readFileSync(join(folder, file)), { level: 9 }).length)
     .reduce((sum, bytes) => sum + bytes, 0);
   report.check(weight < LIMITS.own, "book/theme", `script and style weigh ${weight} bytes compressed, not less than ${LIMITS.own}`);
@@ -116,6 +116,8 @@ function usedBySomebody(browser, report, server, folder, tell) {
         await use.playerForEveryone(browser, report, server, QUEUE, ".chairs .taken", width);
       }),
       by(`the page's frame, ${width} px`, () => use.frame(browser, report, server, CHOICE, width)),
+      by(`what answers a question, ${width} px`, () => use.closedUntilAnswered(browser, report, server, CHOICE, width)),
+      by(`what is closed, for everyone, ${width} px`, () => use.closedForEveryone(browser, report, server, CHOICE, width)),
       by(`without script, ${width} px`, () => use.withoutScript(browser, report, server, CHOICE, width)),
     ]),
   ];

@@ -56,6 +56,12 @@ function parts(page, id) {
   };
 }
 
+// A run that answers a question is closed at first: this opens it, as whoever does not want to guess does.
+async function uncover(page, id) {
+  const closed = byId(page, id).locator("after-answer[hidden]");
+  if (await closed.count()) await byId(page, id).locator(".until-answer button").click();
+}
+
 // The player by mouse: opened, every step with its words and its address, both ends, closed again.
 export async function playerByMouse(browser, report, server, { path, id }) {
   const where = `${path}, the player of ${id}, by mouse`;
@@ -64,6 +70,7 @@ export async function playerByMouse(browser, report, server, { path, id }) {
     const { run, toggle, player, next, back, first, slider, count, heard } = parts(page, id);
     const lines = run.locator("ol > li[id]");
     const steps = await lines.count();
+    await uncover(page, id);
     assert.ok(steps > 2, `this run has ${steps} steps: too few to try the player with`);
     assert.equal(await toggle.getAttribute("aria-expanded"), "false", "the button says that the player is open before it is");
     await toggle.click();
@@ -111,6 +118,7 @@ export async function playerByKeyboard(browser, report, server, { path, id }) {
     const { run, toggle, player, next, slider, count } = parts(page, id);
     const steps = await run.locator("ol > li[id]").count();
     const at = (step, why) => until(why, count, `${step} / ${steps}`);
+    await uncover(page, id);
     await focusBefore(toggle);
     await page.keyboard.press("Tab");
     assert.ok(await isFocused(toggle), "the Tab key does not reach the button that opens the player");
@@ -182,6 +190,7 @@ export async function motion(browser, report, server, { path, id }) {
     const page = await open(browser, report, server, `/${path}`, where, { reducedMotion });
     await report.part(where, async () => {
       const { toggle, player, next } = parts(page, id);
+      await uncover(page, id);
       await toggle.click();
       await next.click();
       const moving = await player.evaluate((box) => [...box.querySelectorAll("*")].filter((one) => {
@@ -208,6 +217,7 @@ export async function everyRun(browser, report, server, path, width) {
       const toggle = section.querySelector(".step-through");
       // A run that could not be traced has nothing to step through.
       if (!toggle) return { faults: lines.length ? [`${section.id}: has no player`] : [], steps: 0 };
+      section.querySelector("after-answer")?.open();
       toggle.click();
       const player = section.querySelector(".player");
       const heard = player.querySelector("[role=status]");
@@ -241,6 +251,7 @@ export async function playerForEveryone(browser, report, server, { path, id }, w
   const page = await open(browser, report, server, `/${path}`, where("light"), { width });
   await report.part(where("light"), async () => {
     const { run, player, toggle, next } = parts(page, id);
+    await uncover(page, id);
     await toggle.click();
     const steps = await run.locator("ol > li[id]").count();
     for (let step = 1; step < steps && await player.locator(wanted).count() === 0; step++) await next.click();
@@ -252,6 +263,22 @@ export async function playerForEveryone(browser, report, server, { path, id }, w
       for (const fault of await violations(page, { inside: `[id="${id}"]` })) report.fault(where(theme), fault);
       const wide = await sideways(page);
       report.check(!wide, where(theme), `scrolls sideways: ${wide}`);
+    }
+  });
+  await page.context().close();
+}
+
+// What axe says of a run that is still closed, in every theme.
+export async function closedForEveryone(browser, report, server, { path, id }, width) {
+  const where = (theme) => `${path}, ${theme}, ${width} px, ${id} closed`;
+  const page = await open(browser, report, server, `/${path}`, where("light"), { width });
+  await report.part(where("light"), async () => {
+    assert.ok(await byId(page, id).locator(".until-answer button").isVisible(), "is not closed");
+    for (const theme of THEMES) {
+      page.place = where(theme);
+      assert.ok(await choose(page, theme), `the theme ${theme} cannot be chosen`);
+      report.count += 1;
+      for (const fault of await violations(page, { inside: `[id="${id}"]` })) report.fault(where(theme), fault);
     }
   });
   await page.context().close();
@@ -308,6 +335,84 @@ export async function predictions(browser, report, server, { path }) {
   await page.context().close();
 }
 
+// What answers a question: closed until there is an answer, or until it is wanted in another way.
+export async function closedUntilAnswered(browser, report, server, { path, id }, width) {
+  const where = `${path}, ${width} px, what answers a question`;
+  const page = await open(browser, report, server, `/${path}`, where, { width });
+  const all = page.locator("after-answer");
+  // For each of them whether it is closed, as a reader sees it.
+  const closed = () => all.evaluateAll((all) => all.map((one) => !one.querySelector("p, ol").checkVisibility()));
+  const questions = () => all.evaluateAll((all) => all.map((one) => one.dataset.question));
+  const only = async (wanted) => (await questions()).map((question) => !wanted.includes(question));
+  const run = byId(page, id);
+  const button = run.locator(".until-answer button");
+  const again = async (address = "") => {
+    await page.goto("about:blank");
+    await page.goto(`${server.url}/${path}${address}`, { waitUntil: "load" });
+    await settled(page);
+  };
+  await report.part(where, async () => {
+    const question = await run.locator("after-answer").getAttribute("data-question");
+    const form = page.locator(".predict").filter({ has: page.locator(`input[name="${question}"]`) });
+    const none = (await questions()).map(() => true);
+    assert.ok(new Set(await questions()).size > 1, "there is one question only: too few to see that one opens nothing of the others");
+    assert.deepEqual(await closed(), none, "not everything is closed at first");
+    assert.ok(await run.locator("pre code").first().isVisible(), "the command is closed, too");
+    assert.ok(await button.isVisible(), "there is no way to open it");
+    assert.equal(await button.getAttribute("aria-expanded"), "false", "the button says that it is open before it is");
+    // By keyboard: opened and closed by the button, which keeps the focus.
+    await focusBefore(button);
+    await page.keyboard.press("Tab");
+    assert.ok(await isFocused(button), "the Tab key does not reach the button that opens it");
+    assert.ok(await showsFocus(page), "the button does not show that it has the focus");
+    await page.keyboard.press("Enter");
+    assert.ok(await run.locator("ol > li").first().isVisible(), "Enter does not open it");
+    assert.equal(await button.getAttribute("aria-expanded"), "true", "the button does not say that it is open");
+    assert.ok(await isFocused(button), "the focus is lost when it opens");
+    await page.keyboard.press("Space");
+    assert.deepEqual(await closed(), none, "Space does not close it again");
+    assert.ok(await isFocused(button), "the focus is lost when it closes");
+
+    // By an answer: a wrong one will do. It opens what belongs to this question, and stays.
+    await form.locator(".choice:not([data-right]) label").first().click();
+    assert.deepEqual(await closed(), await only([question]), "after an answer, other things are open than those that it is about");
+    assert.match(await run.locator(".until-answer [role=status]").textContent(), /is open now/, "a screen reader is not told that it is open");
+    assert.ok(await button.isHidden(), "the button stays when nothing is closed");
+    await page.reload();
+    await settled(page);
+    assert.deepEqual(await closed(), await only([question]), "another time, other things are open than those that have been answered");
+    await page.locator(".forget").first().click();
+    assert.deepEqual(await closed(), none, "it stays open when the answers are forgotten");
+    assert.ok(await button.isVisible(), "once forgotten, there is no way to open it");
+    await page.reload();
+    await settled(page);
+    assert.deepEqual(await closed(), none, "it opens again after the answers were forgotten");
+
+    // By reading the answer.
+    await form.locator("summary").click();
+    await until("what opens with the answer", async () => String(await closed()), String(await only([question])));
+
+    // By an address: of a step, from elsewhere and from here, and of a text.
+    const one = await all.evaluateAll((all, id) => all.map((one) => one.parentElement.id !== id), id);
+    await again(`#${id}@3`);
+    assert.deepEqual(await closed(), one, "what is open when a step's address is opened");
+    assert.ok(await inSight(byId(page, `${id}@3`)), "the step is not in sight");
+    await again();
+    await page.evaluate((to) => { location.hash = to; }, `${id}@3`);
+    await until("what a link to a step opens", async () => String(await closed()), String(one));
+    await until("the step is in sight", () => inSight(byId(page, `${id}@3`)), true);
+    await again(`#:~:text=${encodeURIComponent("What it printed")}`);
+    await until("searching for a text opens what has it", async () => (await closed()).includes(false), true);
+
+    // On paper.
+    await again();
+    await page.emulateMedia({ media: "print" });
+    assert.deepEqual(await closed(), none.map(() => false), "something is closed in print");
+    assert.ok(await button.isHidden(), "a button is printed");
+  });
+  await page.context().close();
+}
+
 // An answer that cannot be remembered (a browser that forbids it) is still an answer.
 export async function withoutMemory(browser, report, server, { path }) {
   const where = `${path}, in a browser that remembers nothing`;
@@ -337,6 +442,7 @@ export async function withoutScript(browser, report, server, { path, id }, width
         lines: [...section.querySelectorAll("ol > li[id]")].filter((one) => one.textContent.trim()).length,
       }));
       assert.equal(lines, steps, `the lines of ${name}`);
+      if (lines) assert.ok(await run.locator("ol > li[id]").first().isVisible(), `${name} is closed, and nothing opens it`);
     }
     assert.ok(await byId(page, `${id}@3`).isVisible(), "the line that the address names is not to be seen");
     assert.ok(await inSight(byId(page, `${id}@3`)), "the line that the address names is not in sight");
@@ -485,6 +591,7 @@ export async function fromFile(browser, report, folder, { path, id }) {
     await page.goto(`file://${folder}/${path}`, { waitUntil: "load" });
     const { run, toggle, next, count } = parts(page, id);
     const steps = await run.locator("ol > li[id]").count();
+    await uncover(page, id);
     await toggle.click();
     await next.click();
     await until("the player", count, `2 / ${steps}`);

@@ -246,17 +246,22 @@ impl Page<'_> {
     /// What stands by itself: recordings, code, exercises and predictions.
     fn blocks(&mut self, text: &str) -> String {
         let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-        let shown: Vec<Reference> = references(text).into_iter().filter(|reference| reference.shown).collect();
-        for group in shown.chunk_by(|a, b| a.paragraph == b.paragraph) {
-            if let Some(block) = self.block(group) {
-                edits.push((group[0].paragraph.clone(), format!("{block}\n")));
-            }
-        }
-        for (range, line) in self.predictions(text) {
+        let predictions = self.predictions(text);
+        let mut questions = Vec::new();
+        for (range, line) in &predictions {
             let group = self.group();
             match predict::form(&text[range.clone()], &group) {
-                Ok(form) => edits.push((range, format!("{form}\n"))),
-                Err(what) => self.fault(line, what),
+                Ok(form) => edits.push((range.clone(), format!("{form}\n"))),
+                Err(what) => self.fault(*line, what),
+            }
+            questions.push((range.clone(), group));
+        }
+        let headings = headings(text);
+        let shown: Vec<Reference> = references(text).into_iter().filter(|reference| reference.shown).collect();
+        for group in shown.chunk_by(|a, b| a.paragraph == b.paragraph) {
+            let asked = asked_before(group[0].paragraph.start, &questions, &headings);
+            if let Some(block) = self.block(group, asked) {
+                edits.push((group[0].paragraph.clone(), format!("{block}\n")));
             }
         }
         edits.sort_by_key(|(range, _)| range.start);
@@ -284,11 +289,11 @@ impl Page<'_> {
         found
     }
 
-    /// What the references of one paragraph show.
-    fn block(&mut self, references: &[Reference]) -> Option<String> {
+    /// What the references of one paragraph show. `asked` is the question that the reader has been asked about it.
+    fn block(&mut self, references: &[Reference], asked: Option<&str>) -> Option<String> {
         let [reference] = references else { return self.spellings(references) };
         let shown = match reference.kind {
-            Kind::Recording => self.show_recording(reference),
+            Kind::Recording => self.show_recording(reference, asked),
             Kind::Recordings => self.show_seen(reference),
             Kind::Exercise => self.show_exercise(reference),
             Kind::Code => self.code(reference).map(|code| {
@@ -315,7 +320,7 @@ impl Page<'_> {
         (codes.len() == references.len()).then(|| code::spellings(&group, &codes))
     }
 
-    fn show_recording(&mut self, reference: &Reference) -> Result<String, String> {
+    fn show_recording(&mut self, reference: &Reference, asked: Option<&str>) -> Result<String, String> {
         let recording = self.recording(reference)?;
         let title = html::inline(&reference.text);
         let id = format!("{}/{}", recording.lesson, recording.experiment);
@@ -325,7 +330,7 @@ impl Page<'_> {
             return Ok(trace::excerpt(&recording, steps, &title, home.as_deref()));
         }
         self.show_once(&id)?;
-        Ok(trace::section(&recording, &title, &reference.path))
+        Ok(trace::section(&recording, &title, &reference.path, asked))
     }
 
     fn show_seen(&self, reference: &Reference) -> Result<String, String> {
@@ -411,6 +416,19 @@ impl Page<'_> {
         let slug: String = self.chapter.with_extension("").display().to_string();
         format!("{}-{}", slug.replace(|c: char| !c.is_ascii_alphanumeric(), "-"), self.groups)
     }
+}
+
+/// Where the headings begin.
+fn headings(text: &str) -> Vec<usize> {
+    let starts = parser(text).into_offset_iter();
+    starts.filter(|(event, _)| matches!(event, Event::Start(Tag::Heading { .. }))).map(|(_, range)| range.start).collect()
+}
+
+/// The question whose answer stands at `place`: the last one in front of it, with no heading in between.
+fn asked_before<'a>(place: usize, questions: &'a [(Range<usize>, String)], headings: &[usize]) -> Option<&'a str> {
+    let (question, group) = questions.iter().rfind(|(question, _)| question.end <= place)?;
+    let between = question.end..place;
+    (!headings.iter().any(|heading| between.contains(heading))).then_some(group.as_str())
 }
 
 /// Replaces the ranges, which are in order and do not overlap.

@@ -97,6 +97,10 @@
 //! One question, two or more choices, one of them right, each with its reason behind ` :: `, and behind an empty line the
 //! explanation, which may have several paragraphs. Lists with boxes have no place elsewhere.
 //!
+//! The recorded runs that follow, up to the next heading or the next prediction, are its answer: what happened in them is
+//! closed until the reader has chosen, or opens it. So a prediction stands in front of the run that it asks about. Without
+//! script, and in print, nothing is closed.
+//!
 //! # Faults
 //!
 //! Whatever is named and not there (a recording, a step, a function, an exercise) stops the build. All faults of the book

@@ -16,8 +16,10 @@ const BEFORE_FOLD: usize = 16;
 const BEHIND_FOLD: usize = 8;
 
 /// The whole recording: what it shows, the command that makes it, what it printed, what the kernel saw, what to notice.
-/// `title` is HTML; `data` is where the recording lies, seen from the page.
-pub(crate) fn section(recording: &Recording, title: &str, data: &str) -> String {
+/// `title` is HTML; `data` is where the recording lies, seen from the page. `asked` names the question that the reader has
+/// been asked about it, if there is one: then what happened is in an element of its own, which the page's script keeps
+/// closed until there is an answer.
+pub(crate) fn section(recording: &Recording, title: &str, data: &str, asked: Option<&str>) -> String {
     let id = format!("{}/{}", recording.lesson, recording.experiment);
     let mut page = format!(
         "<section class=\"trace\" id=\"{id}\" aria-label=\"Recorded run: {id}\" data-recording=\"{}\">\n\
@@ -28,6 +30,9 @@ pub(crate) fn section(recording: &Recording, title: &str, data: &str) -> String 
         recording.lesson,
         recording.experiment,
     );
+    if let Some(question) = asked {
+        page += &format!("<after-answer data-question=\"{question}\">\n");
+    }
     if !recording.output.trim().is_empty() {
         page += &format!(
             "<p class=\"label\">What it printed</p>\n<pre class=\"output\"><samp>{}</samp></pre>\n",
@@ -53,10 +58,11 @@ pub(crate) fn section(recording: &Recording, title: &str, data: &str) -> String 
         page += &format!("<p class=\"notice\"><b>Notice:</b> {}</p>\n", escape(&typographic(&recording.notice)));
     }
     page += &format!(
-        "<p class=\"source\">{} <a href=\"{}\">The recording</a></p>\n{}</section>\n",
+        "<p class=\"source\">{} <a href=\"{}\">The recording</a></p>\n{}{}</section>\n",
         source(recording),
         escape(data),
-        recording.trace.as_ref().map(|trace| for_the_player(recording, trace)).unwrap_or_default()
+        recording.trace.as_ref().map(|trace| for_the_player(recording, trace)).unwrap_or_default(),
+        if asked.is_some() { "</after-answer>\n" } else { "" }
     );
     page
 }
@@ -389,7 +395,7 @@ pub(crate) mod tests {
         let mut recording = port_in_use();
         recording.output = "one\n\nthree\n".into();
         recording.when = "where ports are free".into();
-        let page = section(&recording, "Two sockets", "traces/bind/port-in-use.json");
+        let page = section(&recording, "Two sockets", "traces/bind/port-in-use.json", None);
         assert!(!page.contains("\n\n"), "{page}");
         for part in [
             "<section class=\"trace\" id=\"bind/port-in-use\"",
@@ -408,6 +414,19 @@ pub(crate) mod tests {
         ] {
             assert!(page.contains(part), "{part}\nis not in\n{page}");
         }
+    }
+
+    #[test]
+    fn what_answers_a_question_can_be_closed_and_the_command_stays() {
+        let page = section(&port_in_use(), "Two sockets", "traces/bind/port-in-use.json", Some("bind-1"));
+        assert!(!page.contains("\n\n"), "{page}");
+        let (before, behind) = page.split_once("<after-answer data-question=\"bind-1\">\n").unwrap();
+        assert!(before.contains("cargo run -p lesson-bind -- port-in-use</code>"), "{before}");
+        for part in ["<li ", "<b>Notice:</b>", "The recording</a>"] {
+            assert!(behind.contains(part) && !before.contains(part), "{part}\n{page}");
+        }
+        assert!(behind.ends_with("</after-answer>\n</section>\n"), "{behind}");
+        assert!(!section(&port_in_use(), "", "", None).contains("after-answer"));
     }
 
     /// What a reader copies from the page is the line of the trace, but for the padding in front of the `=`.
@@ -438,11 +457,11 @@ pub(crate) mod tests {
     #[test]
     fn threads_are_told_apart_only_where_there_are_several() {
         let mut recording = port_in_use();
-        assert!(!section(&recording, "", "").contains("[pid"));
+        assert!(!section(&recording, "", "", None).contains("[pid"));
         if let Some(trace) = &mut recording.trace {
             trace.events[1].tid = 8;
         }
-        assert!(section(&recording, "", "").contains("<span class=\"who\">[pid 8]</span> <b>bind</b>"));
+        assert!(section(&recording, "", "", None).contains("<span class=\"who\">[pid 8]</span> <b>bind</b>"));
     }
 
     #[test]
@@ -453,7 +472,7 @@ pub(crate) mod tests {
             trace.events[1].what = What::Exited { status: 0 };
             trace.ending = Ending::Deadline { milliseconds: 1500 };
         }
-        let page = section(&recording, "", "");
+        let page = section(&recording, "", "", None);
         assert!(page.contains("class=\"signal\"><samp>--- SIGPIPE {si_signo=SIGPIPE} ---</samp>"), "{page}");
         assert!(page.contains("class=\"life\"><samp>+++ exited with 0 +++</samp>"), "{page}");
         assert!(page.contains("It still ran after 1.5 seconds"), "{page}");
@@ -473,7 +492,7 @@ pub(crate) mod tests {
                 call.outcome = Outcome { value: None, errno: None, text: "?".into() };
             }
         }
-        let page = section(&recording, "", "");
+        let page = section(&recording, "", "", None);
         assert!(page.contains("injected: the observer changed this call"), "{page}");
         assert!(page.contains("stopped by the guard: 0.0.0.0:80 is not a loopback address"), "{page}");
         assert!(page.contains("<span class=\"ret\">= <b>?</b><span class=\"note\">never returned</span>"), "{page}");
@@ -481,11 +500,11 @@ pub(crate) mod tests {
 
     #[test]
     fn a_long_trace_is_folded_in_its_middle() {
-        let page = section(&recording(&[("bind", "3", "0", None, 1); 300]), "", "");
+        let page = section(&recording(&[("bind", "3", "0", None, 1); 300]), "", "", None);
         assert!(page.contains("<summary>Lines 17 to 292</summary>\n<ol start=\"17\">"), "{page}");
         assert!(page.contains("</details>\n<ol start=\"293\">"), "{page}");
         assert_eq!(page.matches("<li ").count(), 300);
-        assert!(!section(&recording(&[("bind", "3", "0", None, 1); 40]), "", "").contains("<details>"));
+        assert!(!section(&recording(&[("bind", "3", "0", None, 1); 40]), "", "", None).contains("<details>"));
     }
 
     #[test]
@@ -493,7 +512,7 @@ pub(crate) mod tests {
         let mut recording = port_in_use();
         recording.trace = None;
         recording.stop = Some(Stop::unexpected("the port was free."));
-        let page = section(&recording, "", "");
+        let page = section(&recording, "", "", None);
         assert!(page.contains("Recorded where tracing is refused"), "{page}");
         assert!(page.contains("It ended early: the port was free.</p>"), "{page}");
     }

@@ -126,6 +126,22 @@ fn links_by_themselves_become_what_they_name() {
     }
 }
 
+/// The runs behind a question are its answer, as far as the next heading or the next question.
+#[test]
+fn what_follows_a_question_answers_it() {
+    let question = "> **Predict:** What?\n> - [ ] a :: no\n> - [x] b :: yes\n>\n> Because.\n\n";
+    let answers = |text: &str| {
+        let page = Project::new().page(text).expect("nothing is missing");
+        let asked = page.split_once("<after-answer data-question=\"").map(|(_, rest)| rest.split_once('"').unwrap().0);
+        asked.map(str::to_string)
+    };
+    assert_eq!(answers(&format!("# bind\n\n{question}Try it.\n\n{RUN}\n")), Some("bind-1".into()));
+    assert_eq!(answers(&format!("# bind\n\n{question}{question}{RUN}\n")), Some("bind-2".into()));
+    assert_eq!(answers(&format!("# bind\n\n{question}## Later\n\n{RUN}\n")), None);
+    assert_eq!(answers(&format!("# bind\n\n{RUN}\n\n{question}")), None);
+    assert_eq!(answers(&format!("# bind\n\n{question}[Two](traces/bind/port-in-use.json#1)\n")), None, "some lines");
+}
+
 #[test]
 fn code_links_in_one_paragraph_are_spellings_of_the_same() {
     let text = "[Python](../lessons/bind/src/bind.py)\n[nix](../lessons/bind/src/main.rs#nix_form)\n";
