@@ -421,7 +421,10 @@ impl Page<'_> {
 /// Where the headings begin.
 fn headings(text: &str) -> Vec<usize> {
     let starts = parser(text).into_offset_iter();
-    starts.filter(|(event, _)| matches!(event, Event::Start(Tag::Heading { .. }))).map(|(_, range)| range.start).collect()
+    starts
+        .filter(|(event, _)| matches!(event, Event::Start(Tag::Heading { .. })))
+        .map(|(_, range)| range.start)
+        .collect()
 }
 
 /// The question whose answer stands at `place`: the last one in front of it, with no heading in between.
