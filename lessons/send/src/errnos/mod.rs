@@ -9,6 +9,7 @@
 //! - `datagrams`: UDP
 //! - `unix`: between programs of one machine
 //! - `network`: routes, links, a packet filter
+//! - `icmp`: what routers say of an earlier datagram
 //!
 //! and what they have in common in `means`.
 
@@ -16,6 +17,7 @@ mod connections;
 mod datagrams;
 mod descriptors;
 mod fast_open;
+mod icmp;
 mod means;
 mod network;
 mod unix;
@@ -291,6 +293,20 @@ pub static ERRNOS: &[Provocation] = &[
         play: connections::reset_by_the_peer,
     },
     Provocation {
+        name: "destroyed",
+        errno: "ECONNABORTED",
+        calls: ALL,
+        cause: "The machine's own administrator has ended the connection from outside (`ss -K`, the kernel's \
+                SOCK_DESTROY).",
+        cure: "The connection is dead: close the socket, and connect anew if that is wanted.",
+        documented: &[],
+        remark: "No document tells of it for these calls.",
+        needs: &[Lack::Namespaces, Lack::Kernel],
+        way: Way::Live,
+        otherwise: &[],
+        play: network::destroyed,
+    },
+    Provocation {
         name: "no-answer",
         errno: "ETIMEDOUT",
         calls: ALL,
@@ -397,7 +413,7 @@ pub static ERRNOS: &[Provocation] = &[
                 nothing to carry, and may not wait.",
         cure: "Wait until poll says that there is room, as after a connect that may not wait.",
         documented: &["send(2)"],
-        remark: "",
+        remark: "Only the paragraph on MSG_FASTOPEN tells of it, not the list of errors.",
         needs: &[Lack::Namespaces, Lack::Settings],
         way: Way::Live,
         otherwise: &[],
@@ -1009,6 +1025,22 @@ pub static ERRNOS: &[Provocation] = &[
         play: fast_open::fast_open_off,
     },
     Provocation {
+        name: "source-route-failed",
+        errno: "EOPNOTSUPP",
+        calls: ALL,
+        cause: "An earlier datagram was answered with the ICMP error “source route failed” (type 3, code 5), and the \
+                next call reports it.",
+        cure: "The bytes of this call were not sent. Leave out IP options that prescribe a way: routers do not \
+               follow them today.",
+        documented: &[],
+        remark: "No page tells of it for this cause. Linux takes it for an error that may pass, and tells only \
+                 sockets with IP_RECVERR.",
+        needs: &[Lack::Namespaces],
+        way: Way::Live,
+        otherwise: &[],
+        play: icmp::source_route_failed,
+    },
+    Provocation {
         name: "no-route",
         errno: "ENETUNREACH",
         calls: WITH_ADDRESS,
@@ -1022,6 +1054,20 @@ pub static ERRNOS: &[Provocation] = &[
         play: network::no_route,
     },
     Provocation {
+        name: "network-unreachable",
+        errno: "ENETUNREACH",
+        calls: ALL,
+        cause: "An earlier datagram was answered with the ICMP error “network unreachable” (type 3, code 0), and the \
+                next call reports it.",
+        cure: "The bytes of this call were not sent. Some router on the way knows no further: try later.",
+        documented: &["POSIX"],
+        remark: "Linux takes it for an error that may pass, and tells only sockets with IP_RECVERR.",
+        needs: &[Lack::Namespaces],
+        way: Way::Live,
+        otherwise: &[],
+        play: icmp::network_unreachable,
+    },
+    Provocation {
         name: "unreachable-route",
         errno: "EHOSTUNREACH",
         calls: WITH_ADDRESS,
@@ -1033,6 +1079,77 @@ pub static ERRNOS: &[Provocation] = &[
         way: Way::Live,
         otherwise: &[],
         play: network::unreachable_route,
+    },
+    Provocation {
+        name: "filtered",
+        errno: "EHOSTUNREACH",
+        calls: ALL,
+        cause: "An earlier datagram was answered with the ICMP error “communication prohibited” (type 3, code 13), \
+                and the next call reports it.",
+        cure: "The bytes of this call were not sent. A packet filter on the way refuses them: ask who keeps it.",
+        documented: &["ip(7)", "POSIX"],
+        remark: "",
+        needs: &[Lack::Namespaces],
+        way: Way::Live,
+        otherwise: &[],
+        play: icmp::filtered,
+    },
+    Provocation {
+        name: "host-unknown",
+        errno: "EHOSTDOWN",
+        calls: ALL,
+        cause: "An earlier datagram was answered with the ICMP error “host unknown” (type 3, code 7), and the next \
+                call reports it.",
+        cure: "The bytes of this call were not sent. Look at the address.",
+        documented: &[],
+        remark: "No page tells of it.",
+        needs: &[Lack::Namespaces],
+        way: Way::Live,
+        otherwise: &[],
+        play: icmp::host_unknown,
+    },
+    Provocation {
+        name: "source-isolated",
+        errno: "ENONET",
+        calls: ALL,
+        cause: "An earlier datagram was answered with the ICMP error “source host isolated” (type 3, code 8), and \
+                the next call reports it.",
+        cure: "The bytes of this call were not sent. Hardly any router has ever sent this; look at the network.",
+        documented: &[],
+        remark: "No page tells of it.",
+        needs: &[Lack::Namespaces],
+        way: Way::Live,
+        otherwise: &[],
+        play: icmp::source_isolated,
+    },
+    Provocation {
+        name: "protocol-unreachable",
+        errno: "ENOPROTOOPT",
+        calls: ALL,
+        cause: "An earlier datagram was answered with the ICMP error “protocol unreachable” (type 3, code 2), and \
+                the next call reports it.",
+        cure: "The bytes of this call were not sent. The far machine does not speak UDP at all: look at the address.",
+        documented: &[],
+        remark: "No page tells of it for these calls; the word means a socket option elsewhere.",
+        needs: &[Lack::Namespaces],
+        way: Way::Live,
+        otherwise: &[],
+        play: icmp::protocol_unreachable,
+    },
+    Provocation {
+        name: "parameter-problem",
+        errno: "EPROTO",
+        calls: ALL,
+        cause: "An earlier datagram was answered with the ICMP error “parameter problem” (type 12, code 0), and the \
+                next call reports it.",
+        cure: "The bytes of this call were not sent. Something in the header was not understood on the way: leave \
+               out IP options.",
+        documented: &["udp(7)"],
+        remark: "",
+        needs: &[Lack::Namespaces],
+        way: Way::Live,
+        otherwise: &[],
+        play: icmp::parameter_problem,
     },
     Provocation {
         name: "no-source-address",

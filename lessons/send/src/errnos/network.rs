@@ -11,6 +11,16 @@ use libc::c_int;
 use super::means::{FORMS, await_bad_news, bind, connect, fresh, ipv4, ipv6, send_by_each, send_there_by_both};
 use crate::{connected, datagram_pair, say, set};
 
+pub(super) fn destroyed() -> Result<(), Stop> {
+    lab::private_network()?;
+    for form in FORMS {
+        let (client, _server) = connected()?;
+        network::destroy(client)?;
+        form(client, b"x", libc::MSG_NOSIGNAL);
+    }
+    Ok(())
+}
+
 pub(super) fn no_answer() -> Result<(), Stop> {
     lab::private_network()?;
     let connections = [connected()?, connected()?, connected()?];
@@ -116,7 +126,7 @@ pub(super) fn too_large_for_the_link() -> Result<(), Stop> {
     lab::private_network()?;
     network::set_mtu("lo", 1500)?;
     let fd = fresh(libc::AF_PACKET, libc::SOCK_RAW)?;
-    send_there_by_both(fd, &[0; 3000], 0, &link(LOOPBACK));
+    send_there_by_both(fd, &[b'x'; 3000], 0, &link(LOOPBACK));
     Ok(())
 }
 
@@ -124,7 +134,7 @@ pub(super) fn link_queue_drops_frame() -> Result<(), Stop> {
     lab::private_network()?;
     network::short_queue()?;
     let fd = fresh(libc::AF_PACKET, libc::SOCK_RAW)?;
-    send_there_by_both(fd, &[0; 1000], 0, &link(LOOPBACK));
+    send_there_by_both(fd, &[b'x'; 1000], 0, &link(LOOPBACK));
     Ok(())
 }
 
@@ -176,14 +186,14 @@ pub(super) fn link_has_gone() -> Result<(), Stop> {
 pub(super) fn no_link_of_that_index() -> Result<(), Stop> {
     lab::private_network()?;
     let fd = fresh(libc::AF_PACKET, libc::SOCK_RAW)?;
-    send_there_by_both(fd, &[0; 100], 0, &link(99_999));
+    send_there_by_both(fd, &[b'x'; 100], 0, &link(99_999));
     Ok(())
 }
 
 pub(super) fn no_link_given() -> Result<(), Stop> {
     lab::private_network()?;
     let fd = fresh(libc::AF_PACKET, libc::SOCK_RAW)?;
-    send_by_each(fd, &[0; 100], 0);
+    send_by_each(fd, &[b'x'; 100], 0);
     Ok(())
 }
 
@@ -192,6 +202,6 @@ pub(super) fn link_down() -> Result<(), Stop> {
     let fd = fresh(libc::AF_PACKET, libc::SOCK_RAW)?;
     bind(fd, &link(LOOPBACK))?;
     network::loopback(false)?;
-    send_by_each(fd, &[0; 100], 0);
+    send_by_each(fd, &[b'x'; 100], 0);
     Ok(())
 }
