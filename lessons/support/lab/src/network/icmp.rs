@@ -68,10 +68,11 @@ impl Overheard {
     ///
     /// # Errors
     /// As [`answer_with_icmp`].
-    pub fn answer_with_icmp(&self, socket: RawFd, kind: u8, code: u8) -> Result<(), Stop> {
-        change(|| {
+    pub fn answer_with_icmp(self, socket: RawFd, kind: u8, code: u8) -> Result<(), Stop> {
+        change(move || {
+            let overheard = self; // It is closed in here, so that this stays out of the trace too.
             let from = name(socket, libc::getsockname)?;
-            let packet = self.first_packet(from.port())?;
+            let packet = overheard.first_packet(from.port())?;
             report(from.ip(), kind, code, &packet)?;
             heard(socket)
         })
