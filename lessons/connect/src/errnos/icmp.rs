@@ -3,16 +3,18 @@
 
 use lab::Stop;
 
-use super::under_way;
-use crate::{LENGTH, silent_server};
+use super::begin;
+use crate::{LENGTH, inet, silent_server};
 
 /// A client that waits for an answer, and gets this ICMP message; and the address to which it connects.
 fn answered_with(kind: u8, code: u8) -> Result<(libc::c_int, libc::sockaddr_in), Stop> {
     lab::private_network()?;
     let address = silent_server()?;
+    let client = inet(libc::SOCK_STREAM | libc::SOCK_NONBLOCK)?;
     let overheard = lab::network::overhear()?;
-    let client = under_way(address)?;
+    begin(client, address)?;
     overheard.answer_with_icmp(client, kind, code)?;
+    println!("The answer has come: an ICMP message of type {kind}, code {code}.");
     Ok((client, address))
 }
 

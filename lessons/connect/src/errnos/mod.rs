@@ -981,12 +981,18 @@ fn ordinary_unix_connect() -> Result<(), Stop> {
 /// A client whose non-blocking connect to this address is under way.
 fn under_way(address: libc::sockaddr_in) -> Result<libc::c_int, Stop> {
     let client = inet(libc::SOCK_STREAM | libc::SOCK_NONBLOCK)?;
+    begin(client, address)?;
+    Ok(client)
+}
+
+/// Begins a connect of this non-blocking socket to this address, which does not end at once.
+fn begin(client: libc::c_int, address: libc::sockaddr_in) -> Result<(), Stop> {
     // SAFETY: `address` is a sockaddr_in, LENGTH bytes long, and connect only reads it.
     let connected = unsafe { libc::connect(client, (&raw const address).cast(), LENGTH) };
     if connected == 0 || Errno::last() != Errno::EINPROGRESS {
         return Err(Stop::unexpected("the connect did not stay under way"));
     }
-    Ok(client)
+    Ok(())
 }
 
 /// Gives a socket's option this value.

@@ -65,6 +65,7 @@ pub(super) fn destroyed() -> Result<(), Stop> {
     let address = silent_server()?;
     let client = under_way(address)?;
     lab::network::destroy(client)?;
+    println!("The client's socket has been destroyed, from outside.");
     // SAFETY: as above.
     unsafe { libc::connect(client, (&raw const address).cast(), LENGTH) };
     Ok(())
