@@ -55,12 +55,6 @@ pub(super) fn unix_datagrams_alone() -> Result<(), Stop> {
     Ok(())
 }
 
-pub(super) fn address_for_a_stream() -> Result<(), Stop> {
-    let fd = fresh(libc::AF_UNIX, libc::SOCK_STREAM)?;
-    send_there_by_both(fd, b"x", libc::MSG_NOSIGNAL, &at("demo.sock"));
-    Ok(())
-}
-
 pub(super) fn address_for_a_connection() -> Result<(), Stop> {
     let (one, _other) = unix_pair(libc::SOCK_STREAM)?;
     send_there_by_both(one, b"x", libc::MSG_NOSIGNAL, &at("demo.sock"));
@@ -205,12 +199,46 @@ fn enter_the_sandbox() -> Result<(), Stop> {
 
 pub(super) fn no_such_process() -> Result<(), Stop> {
     let (one, _other) = unix_pair(libc::SOCK_STREAM)?;
-    // SAFETY: getuid and getgid take nothing and cannot fail.
-    let (uid, gid) = unsafe { (libc::getuid(), libc::getgid()) };
-    let nobody = libc::ucred { pid: libc::pid_t::MAX, uid, gid }; // Linux gives no process a number above 4194304.
-    let sent = sendmsg_with(one, &mut Control::new(libc::SOL_SOCKET, libc::SCM_CREDENTIALS, nobody));
-    if sent == -1 && Errno::last() == Errno::EPERM {
-        return Err(Stop::cannot(Lack::Root, "to name another process was refused (EPERM)"));
+    become_root_of_a_new_world()?;
+    // SAFETY: this process has one thread, so its child may go on as it would itself.
+    match unsafe { libc::fork() } {
+        -1 => Err(Stop::failed("fork")),
+        0 => {
+            let nobody = libc::ucred { pid: libc::pid_t::MAX, uid: 0, gid: 0 }; // Linux gives no number above 4194304.
+            sendmsg_with(one, &mut Control::new(libc::SOL_SOCKET, libc::SCM_CREDENTIALS, nobody));
+            // SAFETY: _exit ends the child, and nothing else.
+            unsafe { libc::_exit(0) }
+        }
+        child => wait_for(child),
+    }
+}
+
+/// To name another process takes root's rights over all processes that there are. Anyone may have them in a world of one's
+/// own: a new user namespace, in which this process is root, and a new namespace of processes, which begins with its child.
+fn become_root_of_a_new_world() -> Result<(), Stop> {
+    // SAFETY: geteuid and getegid take nothing and cannot fail.
+    let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
+    // SAFETY: unshare takes a number and changes only this process.
+    if unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWPID) } == -1 {
+        let why = format!("unshare(CLONE_NEWUSER|CLONE_NEWPID) was refused: {}", io::Error::last_os_error());
+        return Err(Stop::cannot(Lack::Namespaces, why));
+    }
+    // Number 0 in there is this user out here, and so for the group.
+    let maps = [("uid_map", format!("0 {user} 1")), ("setgroups", "deny".into()), ("gid_map", format!("0 {group} 1"))];
+    for (name, text) in maps {
+        let path = format!("/proc/self/{name}");
+        fs::write(&path, text)
+            .map_err(|error| Stop::cannot(Lack::Namespaces, format!("{path} cannot be written: {error}")))?;
+    }
+    Ok(())
+}
+
+/// Waits until this child has ended.
+fn wait_for(child: libc::pid_t) -> Result<(), Stop> {
+    let mut status = 0;
+    // SAFETY: `status` is an int, and ours to be written to.
+    if unsafe { libc::waitpid(child, &raw mut status, 0) } == -1 {
+        return Err(Stop::failed("waitpid"));
     }
     Ok(())
 }
@@ -283,6 +311,12 @@ pub(super) fn too_many_in_flight() -> Result<(), Stop> {
     for _ in 1..=4 {
         sendmsg_with(one, &mut Control::new(libc::SOL_SOCKET, libc::SCM_RIGHTS, [one; 10]));
     }
+    Ok(())
+}
+
+pub(super) fn address_for_a_stream() -> Result<(), Stop> {
+    let fd = fresh(libc::AF_UNIX, libc::SOCK_STREAM)?;
+    send_there_by_both(fd, b"x", libc::MSG_NOSIGNAL, &at("demo.sock"));
     Ok(())
 }
 
