@@ -52,6 +52,12 @@ pub fn errno_words(name: &str) -> Option<String> {
     Some(words.split(" (os error").next().unwrap_or_default().to_string())
 }
 
+/// Whether what the observer saw is this errno. Of an interrupted call it sees the kernel's own ERESTARTSYS (or one of its
+/// kin), from which the kernel makes EINTR where no handler asks for a restart.
+pub fn is_errno(seen: &str, errno: &str) -> bool {
+    seen == errno || errno == "EINTR" && seen.starts_with("ERESTART") && seen != "ERESTART"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,5 +79,14 @@ mod tests {
         assert_eq!(errno_words("EADDRINUSE").as_deref(), Some("Address already in use"));
         assert_eq!(errno_words("EAI_NONAME").as_deref(), Some("Name or service not known"));
         assert_eq!(errno_words("EWHATEVER"), None);
+    }
+
+    #[test]
+    fn an_interrupted_call_is_known_by_the_kernels_own_word() {
+        assert!(is_errno("ERESTARTSYS", "EINTR"));
+        assert!(is_errno("EINTR", "EINTR"));
+        assert!(!is_errno("ERESTARTSYS", "EAGAIN"));
+        assert!(!is_errno("ERESTART", "EINTR")); // an errno of its own
+        assert!(!is_errno("EAGAIN", "EINTR"));
     }
 }

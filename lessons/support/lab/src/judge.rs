@@ -2,6 +2,7 @@
 
 use observer::{Call, Ending, Trace};
 
+use crate::errno::is_errno;
 use crate::piece::Piece;
 use crate::player::Run;
 use crate::provocation::{self, Provocation, Way};
@@ -98,12 +99,6 @@ fn not_provoked(provocation: &Provocation, run: &Run) -> Vec<String> {
         }
     }
     faults
-}
-
-/// Whether what the observer saw is this errno. Of an interrupted call it sees the kernel's own ERESTARTSYS (or one of its
-/// kin), from which the kernel makes EINTR where no handler asks for a restart.
-fn is_errno(seen: &str, errno: &str) -> bool {
-    seen == errno || errno == "EINTR" && seen.starts_with("ERESTART") && seen != "ERESTART"
 }
 
 /// What keeps the run from being this outcome; nothing if it is.
@@ -234,15 +229,6 @@ mod tests {
     fn a_starred_result_stands_for_several() {
         assert_eq!(expand("0*3 EINVAL fd"), ["0", "0", "0", "EINVAL", "fd"]);
         assert_eq!(expand(""), Vec::<&str>::new());
-    }
-
-    #[test]
-    fn an_interrupted_call_is_known_by_the_kernels_own_word() {
-        assert!(is_errno("ERESTARTSYS", "EINTR"));
-        assert!(is_errno("EINTR", "EINTR"));
-        assert!(!is_errno("ERESTARTSYS", "EAGAIN"));
-        assert!(!is_errno("ERESTART", "EINTR")); // an errno of its own
-        assert!(!is_errno("EAGAIN", "EINTR"));
     }
 
     #[test]

@@ -49,7 +49,7 @@ mod show;
 mod stage;
 mod stop;
 
-pub use errno::{errno_name, errno_number, errno_words};
+pub use errno::{errno_name, errno_number, errno_words, is_errno};
 pub use experiment::{Claim, Expected, Experiment, Lesson, calls, cannot, killed_by, prints};
 pub use program::{Program, watched};
 pub use provocation::{AtlasEntry, Injected, Provocation, Way};

@@ -147,6 +147,11 @@ fn last_with_text(lines: &[&str], first: usize, last: usize) -> usize {
 }
 
 impl Code {
+    /// The code alone.
+    pub fn block(&self) -> String {
+        fence(self.language, &self.text)
+    }
+
     /// A figure with a caption: the link's text and where the code comes from.
     pub fn figure(&self, title: &str, with_id: bool) -> String {
         let file = self.id.split(':').next().unwrap_or(&self.id);

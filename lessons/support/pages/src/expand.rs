@@ -10,6 +10,8 @@ use grader::sheet::Sheet;
 use lab::Recording;
 use pulldown_cmark::{Event, Tag, TagEnd};
 
+use crate::atlas::Atlas;
+use crate::atlas_page::{self, Links, Source};
 use crate::code::{self, Code};
 use crate::project::{Project, link};
 use crate::reference::{Kind, Reference, line_of, parser, references};
@@ -43,6 +45,10 @@ pub(crate) struct Anchors {
     entries: BTreeMap<String, PathBuf>,
     /// The files of the recordings, in the order in which the book shows them; some may be there twice.
     recordings: Vec<PathBuf>,
+    /// The page with the table of the atlas.
+    atlas: Option<PathBuf>,
+    /// The lessons whose part of the atlas the book shows, in its order, each with its page.
+    atlas_lessons: Vec<(String, PathBuf)>,
 }
 
 impl Anchors {
@@ -57,6 +63,11 @@ impl Anchors {
                     self.entries.entry(name.clone()).or_insert_with(|| chapter.to_path_buf());
                 }
                 (Kind::Recording, None) => self.recordings.extend(project.file(chapter, &reference.path)),
+                (Kind::Atlas, name) => match (reference.atlas_of(), name.as_deref()) {
+                    (Some(lesson), None) => self.atlas_lessons.push((lesson.to_string(), chapter.to_path_buf())),
+                    (None, Some("atlas")) => self.atlas = Some(chapter.to_path_buf()),
+                    _ => {}
+                },
                 _ => {}
             }
         }
@@ -77,6 +88,43 @@ impl Anchors {
             }
         }
         seen
+    }
+
+    /// The atlas, in the book's order, if some page shows it or a part of it. Its causes count as shown on their lesson's page.
+    ///
+    /// # Errors
+    /// If a recording of it cannot be read.
+    pub fn atlas(&mut self, project: &Project) -> Result<Atlas, String> {
+        if self.atlas.is_none() && self.atlas_lessons.is_empty() {
+            return Ok(Atlas::default());
+        }
+        let mut atlas = Atlas::read(&project.traces())?;
+        let place = |lesson: &str| self.atlas_lessons.iter().position(|(one, _)| one == lesson).unwrap_or(usize::MAX);
+        let lessons: BTreeSet<&str> = atlas.causes.iter().map(|cause| cause.recording.lesson.as_str()).collect();
+        let sources: BTreeMap<String, Source> =
+            lessons.into_iter().map(|lesson| (lesson.to_string(), source(project, lesson))).collect();
+        atlas.causes.sort_by_cached_key(|cause| {
+            let lesson = &cause.recording.lesson;
+            (place(lesson), lesson.clone(), sources[lesson].position(&cause.recording.experiment))
+        });
+        for cause in &atlas.causes {
+            if let Some((_, page)) = self.atlas_lessons.iter().find(|(one, _)| *one == cause.recording.lesson) {
+                self.pages.entry(cause.id()).or_default().push(page.clone());
+            }
+        }
+        Ok(atlas)
+    }
+
+    /// A link from a chapter to the page with all causes of a lesson.
+    fn lesson_atlas(&self, from: &Path, lesson: &str) -> Option<String> {
+        let (_, page) = self.atlas_lessons.iter().find(|(one, _)| one == lesson)?;
+        Some(if page == from { String::new() } else { link(from, page) })
+    }
+
+    /// A link from a chapter to the table of the atlas.
+    fn atlas_table(&self, from: &Path) -> Option<String> {
+        let page = self.atlas.as_ref()?;
+        Some(if page == from { String::new() } else { link(from, page) })
     }
 
     /// A link from a chapter to what the book says of an errno or a call: to the heading of that name, on the page that
@@ -101,10 +149,17 @@ impl Anchors {
     }
 }
 
+/// The source of a lesson's provocations.
+fn source(project: &Project, lesson: &str) -> Source {
+    let (file, folder) = atlas_page::source_files(lesson);
+    let files = std::iter::once(file).chain(project.code_in(&folder));
+    Source::new(files.filter_map(|file| Some((file.clone(), project.read(&file).ok()?))).collect())
+}
+
 /// The anchor of what a reference shows; `None` for a part of a trace and for a list, which have none of their own.
 fn anchor(project: &Project, chapter: &Path, reference: &Reference) -> Option<String> {
     match reference.kind {
-        Kind::Recordings => None,
+        Kind::Recordings | Kind::Atlas => None,
         Kind::Recording if reference.name.is_some() => None,
         Kind::Recording | Kind::Exercise => reference.id(),
         Kind::Code => {
@@ -122,10 +177,11 @@ pub(crate) fn expand(
     project: &Project,
     anchors: &Anchors,
     seen: &Seen,
+    atlas: &Atlas,
     chapter: &Path,
     text: &str,
 ) -> Result<String, Vec<Fault>> {
-    let mut page = Page { project, anchors, seen, chapter, faults: Vec::new(), has: BTreeSet::new(), groups: 0 };
+    let mut page = Page { project, anchors, seen, atlas, chapter, faults: Vec::new(), has: BTreeSet::new(), groups: 0 };
     // Running text first: this changes no line's number, and leaves alone what the second pass looks for.
     let text = page.running_text(text);
     let text = page.blocks(&text);
@@ -137,6 +193,7 @@ struct Page<'a> {
     project: &'a Project,
     anchors: &'a Anchors,
     seen: &'a Seen,
+    atlas: &'a Atlas,
     chapter: &'a Path,
     faults: Vec<Fault>,
     /// The anchors that it has so far.
@@ -201,6 +258,7 @@ impl Page<'_> {
                     )),
                 }
             }
+            Kind::Atlas => self.mention_atlas(reference),
             Kind::Exercise => {
                 let exercise = self.exercise(reference)?;
                 match self.anchors.link(self.chapter, &exercise.id) {
@@ -218,6 +276,26 @@ impl Page<'_> {
                 })
             }
         }
+    }
+
+    /// A link to the atlas: to the table, to a lesson's page, or to an errno on either.
+    fn mention_atlas(&self, reference: &Reference) -> Result<String, String> {
+        let page = match reference.atlas_of() {
+            Some(lesson) => self.anchors.lesson_atlas(self.chapter, lesson),
+            None => self.anchors.atlas_table(self.chapter),
+        };
+        let page =
+            page.ok_or_else(|| format!("no page shows that: link to `{}` alone in a paragraph", reference.path))?;
+        let errno = reference.name.as_deref().filter(|name| seen::is_errno(name));
+        if let Some(errno) = errno
+            && !self.atlas.errno(errno).any(|cause| reference.atlas_of().is_none_or(|of| of == cause.recording.lesson))
+        {
+            return Err(format!("{errno} is not in this part of the atlas: mend the name"));
+        }
+        Ok(match errno {
+            Some(errno) => format!("[{}]({page}#{errno})", reference.text),
+            None => format!("[{}]({page})", reference.text),
+        })
     }
 
     fn mention_recording(&self, reference: &Reference) -> Result<String, String> {
@@ -295,6 +373,7 @@ impl Page<'_> {
         let shown = match reference.kind {
             Kind::Recording => self.show_recording(reference, asked),
             Kind::Recordings => self.show_seen(reference),
+            Kind::Atlas => self.show_atlas(reference),
             Kind::Exercise => self.show_exercise(reference),
             Kind::Code => self.code(reference).map(|code| {
                 let first = self.has.insert(code.id.clone());
@@ -342,7 +421,48 @@ impl Page<'_> {
             true => self.seen.errno(&title, name, link, entry),
             false => self.seen.call(&title, name, link, entry),
         };
-        list.ok_or(format!("no recording that the book shows has {name}: mend the name, or remove the link"))
+        let list =
+            list.ok_or(format!("no recording that the book shows has {name}: mend the name, or remove the link"))?;
+        Ok(match self.more_in_the_atlas(name) {
+            Some(more) => list.replacen("<p class=\"label\">", &format!("{more}<p class=\"label\">"), 1),
+            None => list,
+        })
+    }
+
+    /// What leads from an index to the atlas: to an errno's row, or to all errnos of a call.
+    fn more_in_the_atlas(&self, name: &str) -> Option<String> {
+        if seen::is_errno(name) {
+            self.atlas.errno(name).next()?;
+            let table = self.anchors.atlas_table(self.chapter)?;
+            return Some(format!("<p>All its causes, call by call: <a href=\"{table}#{name}\">the atlas</a>.</p>\n"));
+        }
+        let gives = |entry: &lab::AtlasEntry| entry.calls.iter().any(|call| call == name);
+        let cause = self.atlas.causes.iter().find(|cause| gives(&cause.entry))?;
+        let page = self.anchors.lesson_atlas(self.chapter, &cause.recording.lesson)?;
+        Some(format!("<p><a href=\"{page}\">Every errno of {name}</a>, each provoked on its own.</p>\n"))
+    }
+
+    fn show_atlas(&self, reference: &Reference) -> Result<String, String> {
+        let links = Links {
+            errno: &|errno| self.anchors.entry(self.chapter, errno),
+            lesson: &|lesson| self.anchors.lesson_atlas(self.chapter, lesson),
+            table: self.anchors.atlas_table(self.chapter),
+        };
+        match (reference.atlas_of(), reference.name.as_deref()) {
+            (Some(lesson), None) => {
+                let source = source(self.project, lesson);
+                Ok(atlas_page::lesson(self.atlas, lesson, &source, &reference.path, &links))
+            }
+            (Some(lesson), Some("list")) => Ok(atlas_page::list(self.atlas, lesson, &links)),
+            (None, Some("atlas")) => Ok(atlas_page::table(self.atlas, &html::inline(&reference.text), &links)),
+            (None, Some("atlas-counts")) => Ok(atlas_page::counts(&self.atlas.counts())),
+            (None, Some("atlas-disagreements")) => Ok(atlas_page::remarks(self.atlas, &links)),
+            _ => Err(format!(
+                "the atlas has no part `{}`: there are `traces/#atlas`, `#atlas-counts` and `#atlas-disagreements`, and of a \
+                 lesson `traces/bind/errnos/` and its `#list`",
+                reference.target
+            )),
+        }
     }
 
     fn show_exercise(&mut self, reference: &Reference) -> Result<String, String> {

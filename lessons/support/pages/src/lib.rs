@@ -48,6 +48,20 @@
 //! missing there and what is too much. An entry on something that no recording shows has no list but a paragraph that begins
 //! with `**Not shown:**` and says why.
 //!
+//! ## The atlas
+//!
+//! Every errno of every call is provoked on its own, apart from the chapters' stories, and recorded in
+//! `traces/LESSON/errnos/`. Alone in a paragraph, a link shows
+//!
+//! - `[Every errno of every call](traces/#atlas)`: the table of errnos and calls, with this title;
+//! - `[Counted](traces/#atlas-counts)`: how many pairs there are, and how each is shown;
+//! - `[Where they disagree](traces/#atlas-disagreements)`: where documents and kernel disagree;
+//! - `[All](traces/bind/errnos/)`: all errnos of a lesson, each with its causes, cures, traces and code;
+//! - `[In short](traces/bind/errnos/#list)`: the same in a few lines, for the chapter itself.
+//!
+//! In running text the first and the fourth lead to the page that shows them; `traces/#atlas` and `traces/bind/errnos/#EADDRINUSE`
+//! to an errno there. A single recording of the atlas is linked as any other: `traces/bind/errnos/port-taken.json`.
+//!
 //! ## Code
 //!
 //! ```markdown
@@ -106,6 +120,8 @@
 //! Whatever is named and not there (a recording, a step, a function, an exercise) stops the build. All faults of the book
 //! are reported together, each with its page, its line and what to do.
 
+pub mod atlas;
+mod atlas_page;
 mod code;
 mod exercise;
 mod expand;
@@ -152,10 +168,11 @@ impl Preprocessor for Pages {
             }
         }
         let seen = anchors.seen(&project);
+        let atlas = anchors.atlas(&project).map_err(|fault| anyhow!("the atlas cannot be shown: {fault}"))?;
         let mut faults: Vec<Fault> = Vec::new();
         book.for_each_chapter_mut(|chapter| {
             let Some(path) = chapter.path.clone() else { return };
-            match expand(&project, &anchors, &seen, &path, &chapter.content) {
+            match expand(&project, &anchors, &seen, &atlas, &path, &chapter.content) {
                 Ok(content) => chapter.content = content,
                 Err(found) => faults.extend(found.into_iter().map(|fault| in_source(&project, chapter, fault))),
             }

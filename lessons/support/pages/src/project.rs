@@ -31,6 +31,20 @@ impl Project {
         self.book.join(chapter)
     }
 
+    /// Where the recordings lie.
+    pub fn traces(&self) -> PathBuf {
+        self.root.join(&self.book).join("traces")
+    }
+
+    /// The `.rs` files in a folder, relative to the project's folder, in alphabetical order; none if there is no such folder.
+    pub fn code_in(&self, folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten();
+        let mut files: Vec<PathBuf> = entries.map(|entry| folder.join(entry.file_name())).collect();
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
+        files.sort();
+        files
+    }
+
     /// Reads a file, relative to the project's folder.
     pub fn read(&self, file: &Path) -> Result<String, std::io::Error> {
         fs::read_to_string(self.root.join(file))

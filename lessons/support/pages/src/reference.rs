@@ -37,6 +37,9 @@ pub enum Kind {
     Recording,
     /// What all recorded runs have of an errno or a call: `traces/#EADDRINUSE`, `traces/#bind`.
     Recordings,
+    /// The atlas, in all (`traces/#atlas`, `traces/#atlas-counts`, `traces/#atlas-disagreements`) or of one lesson
+    /// (`traces/bind/errnos/`, `traces/bind/errnos/#list`, in running text also `traces/bind/errnos/#EADDRINUSE`).
+    Atlas,
     /// Code: a file, or with a name one function or other item of it (in TOML: one table).
     Code,
     /// An exercise: `../lessons/bind/exercises.toml#any-port`.
@@ -50,6 +53,8 @@ impl Reference {
         match self.kind {
             Kind::Recording => {
                 let (rest, file) = self.path.rsplit_once('/')?;
+                // Those of the atlas lie in a folder of their own, and have names like all others.
+                let rest = rest.strip_suffix("/errnos").unwrap_or(rest);
                 let lesson = rest.rsplit_once('/').map_or(rest, |(_, lesson)| lesson);
                 Some(format!("{lesson}/{}", file.strip_suffix(".json")?))
             }
@@ -58,8 +63,15 @@ impl Reference {
                 let lesson = folder.rsplit_once('/').map_or(folder, |(_, lesson)| lesson);
                 Some(format!("{lesson}/{}", self.name.as_deref()?))
             }
-            Kind::Code | Kind::Recordings => None,
+            Kind::Code | Kind::Recordings | Kind::Atlas => None,
         }
+    }
+
+    /// The lesson whose part of the atlas is named: `bind` of `traces/bind/errnos/`. `None` for anything else, and for all of
+    /// the atlas.
+    pub fn atlas_of(&self) -> Option<&str> {
+        let folder = self.path.strip_suffix("/errnos/").filter(|_| self.kind == Kind::Atlas)?;
+        folder.rsplit_once('/').map(|(_, lesson)| lesson)
     }
 
     fn new(target: &str) -> Option<Reference> {
@@ -77,6 +89,7 @@ impl Reference {
         let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
         let kind = match extension {
             "json" if path.starts_with("traces/") || path.contains("/traces/") => Kind::Recording,
+            _ if is_atlas(path, name) => Kind::Atlas,
             _ if name.is_some() && (path == "traces/" || path.ends_with("/traces/")) => Kind::Recordings,
             "toml" if path.ends_with("/exercises.toml") => Kind::Exercise,
             "rs" | "py" | "toml" | "c" | "sh" => Kind::Code,
@@ -94,6 +107,15 @@ impl Reference {
             paragraph: 0..0,
         })
     }
+}
+
+/// Whether this names the atlas: `traces/#atlas…`, `traces/bind/errnos/`.
+fn is_atlas(path: &str, name: Option<&str>) -> bool {
+    let Some((before, below)) = path.rsplit_once("traces/") else { return false };
+    let is_folder = before.is_empty() || before.ends_with('/');
+    let is_lessons = below.strip_suffix("/errnos/").is_some_and(|lesson| !lesson.is_empty() && !lesson.contains('/'));
+    let is_whole = below.is_empty() && name.is_some_and(|name| name == "atlas" || name.starts_with("atlas-"));
+    is_folder && (is_lessons || is_whole)
 }
 
 /// Finds the references of a chapter, in order.
@@ -246,6 +268,22 @@ mod tests {
             assert!(reference.shown);
         }
         assert!(references("[All](traces/) and [one](traces/bind/) and [another](other/#bind)").is_empty());
+    }
+
+    #[test]
+    fn the_atlas_is_named_by_its_folders() {
+        for (target, lesson, name) in [
+            ("traces/#atlas", None, Some("atlas")),
+            ("../traces/#atlas-counts", None, Some("atlas-counts")),
+            ("traces/bind/errnos/", Some("bind"), None),
+            ("../traces/bind/errnos/#list", Some("bind"), Some("list")),
+        ] {
+            let reference = only(&format!("[All]({target})"));
+            assert_eq!((reference.kind, reference.atlas_of(), reference.name.as_deref()), (Kind::Atlas, lesson, name));
+        }
+        let one = only("[One](traces/bind/errnos/port-taken.json)");
+        assert_eq!((one.kind, one.id().as_deref()), (Kind::Recording, Some("bind/port-taken")));
+        assert!(references("[x](other/#atlas) [y](traces/bind/other/) [z](retraces/bind/errnos/)").is_empty());
     }
 
     #[test]

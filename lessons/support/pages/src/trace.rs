@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use lab::{End, Recording, Stop};
+use lab::{AtlasEntry, End, Recording, Stop};
 use observer::{Call, Ending, Event, Kernel, Outcome, Trace, What};
 use serde::Serialize;
 
@@ -65,6 +65,55 @@ pub(crate) fn section(recording: &Recording, title: &str, data: &str, asked: Opt
         if asked.is_some() { "</after-answer>\n" } else { "" }
     );
     page
+}
+
+/// What was seen of a provocation: the line that gives the errno, behind which all lines are folded away, and what it printed.
+pub(crate) fn evidence(recording: &Recording, entry: &AtlasEntry) -> String {
+    let mut page = String::new();
+    if !recording.output.trim().is_empty() {
+        page += &format!(
+            "<p class=\"label\">What it printed</p>\n<pre class=\"output\"><samp>{}</samp></pre>\n",
+            escape_lines(recording.output.trim_end())
+        );
+    }
+    let Some(trace) = &recording.trace else {
+        return page + "<p class=\"remark\">Recorded where tracing is refused: what the kernel saw is not known.</p>\n";
+    };
+    let lines = lines(recording, trace);
+    match (trace.events.len(), decisive(recording, entry)) {
+        (0 | 1, _) => page += &format!("<p class=\"label\">What the kernel saw</p>\n{lines}"),
+        (count, Some(line)) => {
+            page += &format!(
+                "<details class=\"run\"><summary><span class=\"vh\">What the kernel saw, {count} lines, with </span>\
+                 <samp>{}</samp></summary>\n{lines}</details>\n",
+                escape(&line)
+            );
+        }
+        (count, None) => {
+            page += &format!(
+                "<details class=\"run\"><summary>What the kernel saw: {count} lines</summary>\n{lines}</details>\n"
+            );
+        }
+    }
+    for remark in trace.remarks.iter().cloned().chain(ending(&trace.ending)) {
+        page += &format!("<p class=\"remark\">{}</p>\n", escape(&remark));
+    }
+    page
+}
+
+/// The first line of a provocation's trace that gives its errno.
+pub(crate) fn decisive(recording: &Recording, entry: &AtlasEntry) -> Option<String> {
+    let is_one = |call: &&Call| {
+        let name = match call.name.as_ref() {
+            "sendto" => "send",
+            "recvfrom" => "recv",
+            name => name,
+        };
+        entry.calls.iter().any(|one| *one == name || *one == call.name)
+            && call.errno().is_some_and(|errno| lab::is_errno(errno, &entry.errno))
+    };
+    let mut calls = recording.trace.as_ref()?.events.iter().filter_map(|event| event.call());
+    calls.find(is_one).map(|call| format!("{} = {}", call.request(), call.outcome.text))
 }
 
 /// What the trace player needs beside the lines: for each step its process, its times, its socket, and what the kernel held
@@ -314,7 +363,7 @@ fn why(stop: &Stop) -> String {
 }
 
 /// Where it was recorded, and what its outcome depends on.
-fn source(recording: &Recording) -> String {
+pub(crate) fn source(recording: &Recording) -> String {
     let machine = recording.trace.as_ref().map(|trace| &trace.machine);
     let recorded = machine.map(|machine| {
         let version: Vec<&str> = machine.kernel.split(['.', '-']).take(2).collect();
@@ -367,6 +416,7 @@ pub(crate) mod tests {
             experiment: "port-in-use".into(),
             shows: "A second <socket> asks for the same port.".into(),
             notice: "It fails at bind.".into(),
+            atlas: None,
             output: String::new(),
             outcome: Some(0),
             when: String::new(),

@@ -78,6 +78,13 @@ pub enum Command {
     },
     /// List the exercises
     Exercises,
+    /// Look an errno up in the atlas: which calls give it, why, what to do, and how to see it
+    #[command(after_help = "It tells what the recordings in the book have of it, so nothing is built or played.")]
+    Errno {
+        /// The errno: ECONNREFUSED, econnrefused, 111, EAI_AGAIN [default: list all]
+        #[arg(allow_negative_numbers = true)]
+        errno: Option<String>,
+    },
 }
 
 /// How to serve.

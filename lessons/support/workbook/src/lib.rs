@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod cli;
+pub mod errno;
 pub mod exercises;
 pub mod normal;
 pub mod pdf;

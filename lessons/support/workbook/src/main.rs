@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use workbook::check::{self, Rule};
 use workbook::cli::{Cli, Command, Serve};
+use workbook::errno::Errnos;
 use workbook::exercises::{self, Unknown};
 use workbook::pdf;
 use workbook::picture;
@@ -55,6 +56,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Check { only, programs }) => check_book(&project, &only, programs.as_deref()),
         Some(Command::Hint { exercise, number, all }) => hint(&project, &exercise, number, all),
         Some(Command::Exercises) => list_exercises(&project),
+        Some(Command::Errno { errno }) => tell_errno(&project, errno.as_deref()),
         Some(Command::Record { what, force, anyway }) => record(&project, &what, Options { force, anyway }),
     }
 }
@@ -160,6 +162,24 @@ fn hint(project: &Project, id: &str, number: Option<usize>, all: bool) -> Result
         println!("\nThe book explains it in {}.", exercise.read);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn tell_errno(project: &Project, asked: Option<&str>) -> Result<ExitCode> {
+    let errnos = Errnos::read(project)?;
+    let mut out = anstream::stdout().lock();
+    let done = match asked.map(|asked| errnos.find(asked)) {
+        None => errnos.list(&mut out),
+        Some(Ok(errno)) => errnos.tell(&mut out, errno),
+        Some(Err(unknown)) => {
+            eprintln!("{BAD}error{BAD:#}: {unknown}");
+            return Ok(ExitCode::from(USAGE));
+        }
+    };
+    match done {
+        // The reader has gone (`| head`): there is nobody left to tell anything.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        done => done.context("it cannot be printed").map(|()| ExitCode::SUCCESS),
+    }
 }
 
 fn list_exercises(project: &Project) -> Result<ExitCode> {

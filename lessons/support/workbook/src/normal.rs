@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::LazyLock;
 
-use lab::{End, Recording};
+use lab::{AtlasEntry, End, Recording};
 use observer::{Address, Call, Event, Kernel, Trace, UnixName, Value, What};
 use regex::Regex;
 
@@ -89,10 +89,20 @@ fn forget_kernel(recording: &mut Recording) {
 /// The texts that come from the lesson's source.
 pub fn texts(recorded: &Recording, fresh: &Recording) -> Vec<String> {
     let both = [("shows", &recorded.shows, &fresh.shows), ("notice", &recorded.notice, &fresh.notice)];
-    both.into_iter()
+    let mut differences: Vec<String> = both
+        .into_iter()
         .filter(|(_, old, new)| old != new)
         .map(|(name, old, new)| format!("the text `{name}` was {old:?}, and now it is {new:?}"))
-        .collect()
+        .collect();
+    if recorded.atlas != fresh.atlas {
+        let show = |entry: &Option<AtlasEntry>| match entry {
+            Some(entry) => serde_json::to_string(entry).unwrap_or_default(),
+            None => "nothing".to_string(),
+        };
+        let (old, new) = (show(&recorded.atlas), show(&fresh.atlas));
+        differences.push(format!("what it says for the atlas was {old}, and now it is {new}"));
+    }
+    differences
 }
 
 fn first_difference<T: PartialEq>(

@@ -41,7 +41,7 @@ pub fn renew(project: &Project) -> Result<bool> {
         return Ok(false);
     }
     let file = file(project);
-    let drawn = draw(&record::read(&record::file(project, LESSON, EXPERIMENT))?);
+    let drawn = draw(&record::read(&record::file(project, LESSON, record::Part::Story, EXPERIMENT))?);
     fs::write(&file, drawn).with_context(|| format!("{} cannot be written", file.display()))?;
     Ok(true)
 }
@@ -51,7 +51,7 @@ pub fn renew(project: &Project) -> Result<bool> {
 /// # Errors
 /// If the recording cannot be read.
 pub fn is_fresh(project: &Project) -> Result<bool> {
-    let recording = record::file(project, LESSON, EXPERIMENT);
+    let recording = record::file(project, LESSON, record::Part::Story, EXPERIMENT);
     if !recording.exists() {
         return Ok(true);
     }

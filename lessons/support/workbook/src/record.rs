@@ -1,11 +1,12 @@
-//! Recording: running experiments and keeping what came of them for the book, in `book/traces/LESSON/EXPERIMENT.json`.
+//! Recording: running experiments and keeping what came of them for the book, in `book/traces/LESSON/EXPERIMENT.json`. What a
+//! lesson has for the atlas is kept apart from its story, in `book/traces/LESSON/errnos/NAME.json`.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use lab::Recording;
+use lab::{CatalogueEntry, Recording};
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter};
 
@@ -88,43 +89,52 @@ fn record_lesson(
     options: Options,
     report: &mut dyn FnMut(&str, &Done),
 ) -> Result<bool> {
-    let experiments: Vec<String> = program.catalogue()?.experiments.into_iter().map(|entry| entry.name).collect();
+    let catalogue = program.catalogue()?;
+    let names = |entries: Vec<CatalogueEntry>| entries.into_iter().map(|entry| entry.name).collect::<Vec<String>>();
+    let parts = [(Part::Story, names(catalogue.experiments)), (Part::Atlas, names(catalogue.atlas))];
     let lesson = &program.lesson;
     let wants_all = wanted.is_empty() || wanted.contains(lesson);
     for item in wanted {
         if let Some((of, experiment)) = item.split_once('/')
             && of == lesson
-            && !experiments.iter().any(|name| name == experiment)
+            && !parts.iter().any(|(_, names)| names.iter().any(|name| name == experiment))
         {
-            bail!("lesson {lesson} has no experiment {experiment}; it has {}", experiments.join(", "));
+            let names: Vec<&str> = parts.iter().flat_map(|(_, names)| names).map(String::as_str).collect();
+            bail!("lesson {lesson} has no experiment {experiment}; it has {}", names.join(", "));
         }
     }
     let mut all_kept = true;
-    for experiment in &experiments {
-        let name = format!("{lesson}/{experiment}");
-        if wants_all || wanted.contains(&name) {
-            let done = record_one(project, program, experiment, options)?;
-            all_kept &= !matches!(done, Done::Refused(_));
-            report(&name, &done);
+    for (part, experiments) in &parts {
+        for experiment in experiments {
+            let name = format!("{lesson}/{experiment}");
+            if wants_all || wanted.contains(&name) {
+                let done = record_one(project, program, *part, experiment, options)?;
+                all_kept &= !matches!(done, Done::Refused(_));
+                report(&name, &done);
+            }
         }
-    }
-    if wants_all {
-        for (experiment, file) in recordings(&project.traces().join(lesson))? {
-            if !experiments.contains(&experiment) {
-                fs::remove_file(&file).with_context(|| format!("{} cannot be removed", file.display()))?;
-                report(&format!("{lesson}/{experiment}"), &Done::Removed);
+        if wants_all {
+            let folder = folder(project, lesson, *part);
+            for (experiment, file) in recordings(&folder)? {
+                if !experiments.contains(&experiment) {
+                    fs::remove_file(&file).with_context(|| format!("{} cannot be removed", file.display()))?;
+                    report(&format!("{lesson}/{experiment}"), &Done::Removed);
+                }
+            }
+            if *part == Part::Atlas && experiments.is_empty() && folder.is_dir() {
+                fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be removed", folder.display()))?;
             }
         }
     }
     Ok(all_kept)
 }
 
-fn record_one(project: &Project, program: &Program, experiment: &str, options: Options) -> Result<Done> {
+fn record_one(project: &Project, program: &Program, part: Part, experiment: &str, options: Options) -> Result<Done> {
     let run = program.run(experiment)?;
     if let Some(reason) = unfit(&run, options) {
         return Ok(Done::Refused(reason));
     }
-    let file = file(project, &program.lesson, experiment);
+    let file = file(project, &program.lesson, part, experiment);
     let existed = file.exists();
     // One that cannot be read, of an older form perhaps, is replaced.
     let same = existed
@@ -178,19 +188,45 @@ fn remove_lessons(project: &Project, programs: &[Program], report: &mut dyn FnMu
     Ok(())
 }
 
-/// Where an experiment's recording is kept.
-pub fn file(project: &Project, lesson: &str, experiment: &str) -> PathBuf {
-    project.traces().join(lesson).join(format!("{experiment}.json"))
+/// A part of a lesson.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The chapter's experiments.
+    Story,
+    /// Its errnos, each provoked on its own.
+    Atlas,
 }
 
-/// All recordings that are kept: lesson, experiment, file.
+/// Where the recordings of a part are kept.
+fn folder(project: &Project, lesson: &str, part: Part) -> PathBuf {
+    let folder = project.traces().join(lesson);
+    match part {
+        Part::Story => folder,
+        Part::Atlas => folder.join("errnos"),
+    }
+}
+
+/// Where the recording of an experiment or a provocation is kept.
+pub fn file(project: &Project, lesson: &str, part: Part, name: &str) -> PathBuf {
+    folder(project, lesson, part).join(format!("{name}.json"))
+}
+
+/// All recordings of the stories that are kept: lesson, experiment, file.
 ///
 /// # Errors
 /// If `book/traces` cannot be read. It need not exist.
 pub fn kept(project: &Project) -> Result<Vec<(String, String, PathBuf)>> {
+    kept_of(project, Part::Story)
+}
+
+/// All recordings of a part that are kept: lesson, experiment or provocation, file.
+///
+/// # Errors
+/// If `book/traces` cannot be read. It need not exist.
+pub fn kept_of(project: &Project, part: Part) -> Result<Vec<(String, String, PathBuf)>> {
     let mut kept = Vec::new();
-    for (lesson, folder) in folders(&project.traces())? {
-        for (experiment, file) in recordings(&folder)? {
+    for (lesson, _) in folders(&project.traces())? {
+        for (experiment, file) in recordings(&folder(project, &lesson, part))? {
             kept.push((lesson.clone(), experiment, file));
         }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use clap::Parser;
 use grader::sheet::Sheet;
-use lab::Catalogue;
+use lab::{Catalogue, CatalogueEntry};
 use pages::{Kind, references};
 use pulldown_cmark::{CodeBlockKind, Event, Tag};
 
@@ -16,7 +16,7 @@ use crate::cli::{Cli, Command};
 use crate::exercises;
 use crate::programs::{self, PREFIX, Program};
 use crate::project::Project;
-use crate::record;
+use crate::record::{self, Part};
 
 pub(super) fn check(project: &Project, programs: &[Program], report: &mut Report) -> Result<()> {
     let known = Known::gather(project, programs)?;
@@ -35,11 +35,17 @@ pub(super) fn check(project: &Project, programs: &[Program], report: &mut Report
     known.check_contents(project, &pages, report)?;
     known.check_shown(project, &shown, report);
     known.check_kept(project, report)?;
+    known.check_atlas(project, &pages, report);
     let experiments: usize = known.catalogues.values().map(|catalogue| catalogue.experiments.len()).sum();
+    let causes: usize = known.catalogues.values().map(|catalogue| catalogue.atlas.len()).sum();
     let exercises: usize = known.sheets.values().map(|sheet| sheet.exercises.len()).sum();
-    report
-        .looked_at
-        .push(format!("{experiments} experiments and {exercises} exercises looked for in {} pages", pages.len()));
+    report.looked_at.push(match causes {
+        0 => format!("{experiments} experiments and {exercises} exercises looked for in {} pages", pages.len()),
+        _ => format!(
+            "{experiments} experiments, {causes} causes of errnos and {exercises} exercises looked for in {} pages",
+            pages.len()
+        ),
+    });
     Ok(())
 }
 
@@ -67,9 +73,13 @@ impl Known {
     }
 
     fn has_experiment(&self, lesson: &str, name: &str) -> bool {
-        self.catalogues
-            .get(lesson)
-            .is_some_and(|catalogue| catalogue.experiments.iter().any(|experiment| experiment.name == name))
+        self.entries(lesson).any(|entry| entry.name == name)
+    }
+
+    /// A lesson's experiments, and then what it has for the atlas.
+    fn entries(&self, lesson: &str) -> impl Iterator<Item = &CatalogueEntry> {
+        let catalogues = self.catalogues.get(lesson).into_iter();
+        catalogues.flat_map(|catalogue| catalogue.experiments.iter().chain(&catalogue.atlas))
     }
 
     fn has_exercise(&self, lesson: &str, name: &str) -> bool {
@@ -77,16 +87,15 @@ impl Known {
     }
 
     fn claims_errno(&self, lesson: &str, errno: &str) -> bool {
-        self.catalogues.get(lesson).is_some_and(|catalogue| {
-            catalogue.experiments.iter().any(|experiment| experiment.errnos.iter().any(|claimed| claimed == errno))
-        })
+        self.entries(lesson).any(|entry| entry.errnos.iter().any(|claimed| claimed == errno))
     }
 
     /// All names of a kind, for advice: the nearest to what was written.
     fn nearest(&self, written: &str) -> String {
-        let experiments = self.catalogues.iter().flat_map(|(lesson, catalogue)| {
-            catalogue.experiments.iter().map(move |experiment| format!("{lesson}/{}", experiment.name))
-        });
+        let experiments = self
+            .catalogues
+            .keys()
+            .flat_map(|lesson| self.entries(lesson).map(move |entry| format!("{lesson}/{}", entry.name)));
         let exercises =
             self.sheets.values().flat_map(|sheet| sheet.exercises.iter().map(|exercise| exercise.id.clone()));
         match exercises::nearest(written, experiments.chain(exercises)) {
@@ -168,6 +177,9 @@ impl Known {
             Some(Command::Hint { exercise, .. }) => {
                 let known = exercise.split_once('/').is_some_and(|(lesson, name)| self.has_exercise(lesson, name));
                 (!known).then(|| format!("there is no exercise {exercise}. {}", self.nearest(&exercise)))
+            }
+            Some(Command::Errno { errno: Some(errno) }) => {
+                (!self.in_the_atlas(&errno)).then(|| format!("no lesson has {errno} for the atlas"))
             }
             Some(Command::Record { what, .. }) => what.iter().find_map(|item| match item.split_once('/') {
                 Some((lesson, name)) if self.has_experiment(lesson, name) => None,
@@ -321,10 +333,69 @@ impl Known {
         }
     }
 
+    /// What a lesson has for the atlas: each has a name of its own and a function of that name (those that are injected may
+    /// share one), and a page shows them all.
+    fn check_atlas(&self, project: &Project, pages: &[Page], report: &mut Report) {
+        let shown: BTreeSet<String> = pages
+            .iter()
+            .flat_map(|page| references(&page.text))
+            .filter(|reference| reference.shown && reference.name.is_none())
+            .filter_map(|reference| reference.atlas_of().map(str::to_string))
+            .collect();
+        for (lesson, catalogue) in &self.catalogues {
+            let files = super::recordings::provocation_files(project, lesson);
+            let texts: Vec<String> = files
+                .iter()
+                .map(|file| std::fs::read_to_string(project.root().join(file)).unwrap_or_default())
+                .collect();
+            for entry in &catalogue.atlas {
+                let (file, line) = super::recordings::provocation(project, lesson, &entry.name);
+                if self.entries(lesson).filter(|other| other.name == entry.name).count() > 1 {
+                    let what = format!("{lesson} has {} more than once. Give one of them another name", entry.name);
+                    report.find(&file, line, what);
+                }
+                let function = entry.name.replace('-', "_");
+                let own = texts.iter().any(|text| text.contains(&format!("fn {function}(")));
+                let injected = entry.atlas.as_ref().is_some_and(|atlas| atlas.injected.is_some());
+                if !own && !injected {
+                    let what = format!(
+                        "{lesson}/{} has no function of its own name. Call it {function}, in {}",
+                        entry.name,
+                        files[0].display()
+                    );
+                    report.find(&file, line, what);
+                }
+            }
+            if !catalogue.atlas.is_empty() && !shown.contains(lesson) {
+                let what = format!(
+                    "no page shows the errnos of lesson {lesson}. Write book/{lesson}-errnos.md with \
+                     [All](traces/{lesson}/errnos/), alone in a paragraph"
+                );
+                report.find(&files[0], 1, what);
+            }
+        }
+    }
+
+    /// Whether a word is an errno of some lesson, by its name or number.
+    fn in_the_atlas(&self, word: &str) -> bool {
+        let name = match word.parse() {
+            Ok(number) => lab::errno_name(number).unwrap_or_default(),
+            Err(_) => word.to_ascii_uppercase(),
+        };
+        self.catalogues.values().flat_map(|catalogue| &catalogue.atlas).any(|entry| entry.errnos.contains(&name))
+    }
+
     /// Every recording has an experiment.
     fn check_kept(&self, project: &Project, report: &mut Report) -> Result<()> {
-        for (lesson, experiment, file) in record::kept(project)? {
-            if !self.has_experiment(&lesson, &experiment) {
+        let names = |entries: &[CatalogueEntry], name: &str| entries.iter().any(|entry| entry.name == name);
+        let stories = record::kept_of(project, Part::Story)?.into_iter().map(|kept| (Part::Story, kept));
+        let atlas = record::kept_of(project, Part::Atlas)?.into_iter().map(|kept| (Part::Atlas, kept));
+        for (part, (lesson, experiment, file)) in stories.chain(atlas) {
+            let exists = self.catalogues.get(&lesson).is_some_and(|catalogue| match part {
+                Part::Story => names(&catalogue.experiments, &experiment),
+                Part::Atlas => names(&catalogue.atlas, &experiment),
+            });
+            if !exists {
                 let file = file.strip_prefix(project.root()).unwrap_or(&file);
                 let what = format!(
                     "there is no experiment {lesson}/{experiment} any more. `cargo workbook record` removes its recording"
@@ -342,7 +413,7 @@ const TAKE_A_VALUE: [&str; 5] = ["--features", "-F", "--test", "--bin", "--targe
 /// Words that stand for whatever the reader puts there.
 fn is_placeholder(word: &str) -> bool {
     word.contains(['…', '*'])
-        || ["NAME", "ID", "LESSON", "EXPERIMENT", "EXERCISE"].iter().any(|name| word.contains(name))
+        || ["NAME", "ID", "LESSON", "EXPERIMENT", "EXERCISE", "ERRNO"].iter().any(|name| word.contains(name))
 }
 
 fn is_name(text: &str) -> bool {

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use anyhow::Result;
 use lab::Recording;
@@ -10,6 +12,7 @@ use super::Report;
 use super::markdown::line_of;
 use crate::programs::Program;
 use crate::project::Project;
+use crate::record::Part;
 use crate::{normal, record};
 
 /// How often an experiment is run before it is said to differ, or not to do what it claims. Even one thread's run can, by
@@ -17,32 +20,79 @@ use crate::{normal, record};
 /// machine a second may pass between two calls. What is stale or wrong is so every time.
 const TRIES: usize = 3;
 
+/// How many provocations are played at a time: each has a network of its own or ports that the kernel chose, and many wait.
+/// (The experiments of the stories are played one after another: some give a port back and bind it again.)
+const AT_A_TIME: usize = 8;
+
 pub(super) fn check(project: &Project, programs: &[Program], report: &mut Report) -> Result<()> {
-    let mut compared = 0;
-    let mut untraced: Vec<String> = Vec::new();
-    let mut why_untraced = String::new();
+    let mut summary = Summary::default();
+    let mut of_the_atlas: Vec<(&Program, String)> = Vec::new();
     for program in programs {
-        for entry in program.catalogue()?.experiments {
-            let name = format!("{}/{}", program.lesson, entry.name);
-            match experiment(project, program, &entry.name, report)? {
-                Done::Compared => compared += 1,
-                Done::OtherOutcome { when } => report.notes.push(format!(
-                    "{name}: on this machine it has another of its right outcomes ({when}) than the recording"
-                )),
-                Done::Untraced { why } => {
-                    untraced.push(name);
-                    why_untraced = why;
+        let catalogue = program.catalogue()?;
+        for entry in catalogue.experiments {
+            let done = experiment(project, program, Part::Story, &entry.name, report)?;
+            summary.add(&format!("{}/{}", program.lesson, entry.name), done, report);
+        }
+        of_the_atlas.extend(catalogue.atlas.into_iter().map(|entry| (program, entry.name)));
+    }
+    let stories = summary.compared;
+    let queue = Mutex::new(of_the_atlas.into_iter());
+    let done = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                while let Some((program, name)) = take(&queue) {
+                    let mut found = Report::default();
+                    let result = experiment(project, program, Part::Atlas, &name, &mut found);
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    done.push((format!("{}/{name}", program.lesson), result, found));
                 }
-                Done::Found => {}
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+    for (name, result, found) in done {
+        report.findings.extend(found.findings);
+        summary.add(&name, result?, report);
+    }
+    if !summary.untraced.is_empty() {
+        let names = summary.untraced.join(", ");
+        report.notes.push(format!("of these only the texts were compared: {names}. {}", summary.why_untraced));
+    }
+    report.looked_at.push(match summary.compared - stories {
+        0 => format!("{stories} recordings compared with fresh runs"),
+        atlas => format!("{stories} recordings, and {atlas} of the atlas, compared with fresh runs"),
+    });
+    Ok(())
+}
+
+fn take<T>(queue: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).next()
+}
+
+/// What became of all comparisons.
+#[derive(Default)]
+struct Summary {
+    compared: usize,
+    untraced: Vec<String>,
+    why_untraced: String,
+}
+
+impl Summary {
+    fn add(&mut self, name: &str, done: Done, report: &mut Report) {
+        match done {
+            Done::Compared => self.compared += 1,
+            Done::OtherOutcome { when } => report.notes.push(format!(
+                "{name}: on this machine it has another of its right outcomes ({when}) than the recording"
+            )),
+            Done::Untraced { why } => {
+                self.untraced.push(name.to_string());
+                self.why_untraced = why;
             }
+            Done::Found => {}
         }
     }
-    if !untraced.is_empty() {
-        let names = untraced.join(", ");
-        report.notes.push(format!("of these only the texts were compared: {names}. {why_untraced}"));
-    }
-    report.looked_at.push(format!("{compared} recordings compared with fresh runs"));
-    Ok(())
 }
 
 /// What became of the comparison of one recording.
@@ -57,10 +107,10 @@ enum Done {
     Found,
 }
 
-/// Checks one experiment.
-fn experiment(project: &Project, program: &Program, name: &str, report: &mut Report) -> Result<Done> {
+/// Checks one experiment or provocation.
+fn experiment(project: &Project, program: &Program, part: Part, name: &str, report: &mut Report) -> Result<Done> {
     let lesson = &program.lesson;
-    let file = record::file(project, lesson, name);
+    let file = record::file(project, lesson, part, name);
     let shown = file.strip_prefix(project.root()).unwrap_or(&file);
     let again = format!("`cargo workbook record {lesson}/{name}`");
     if !file.is_file() {
@@ -91,7 +141,10 @@ fn experiment(project: &Project, program: &Program, name: &str, report: &mut Rep
             continue;
         }
         if fresh.outcome.is_none() {
-            let (file, line) = function(project, lesson, name);
+            let (file, line) = match part {
+                Part::Story => function(project, lesson, name),
+                Part::Atlas => provocation(project, lesson, name),
+            };
             report.find(
                 file,
                 line,
@@ -129,6 +182,28 @@ fn how_compared(recorded: &Recording, fresh: &Recording, remarks: &str) -> Done 
         return Done::Untraced { why: remarks.to_string() };
     }
     Done::Compared
+}
+
+/// The files with a lesson's provocations, from the project's folder on: `errnos.rs`, and those below `errnos/`.
+pub(super) fn provocation_files(project: &Project, lesson: &str) -> Vec<PathBuf> {
+    let folder = PathBuf::from("lessons").join(lesson).join("src");
+    let mut files = vec![folder.join("errnos.rs")];
+    let below = fs::read_dir(project.root().join(folder.join("errnos"))).into_iter().flatten().flatten();
+    files.extend(below.map(|entry| folder.join("errnos").join(entry.file_name())));
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    files.sort();
+    files
+}
+
+/// Where a provocation is described.
+pub(super) fn provocation(project: &Project, lesson: &str, name: &str) -> (PathBuf, usize) {
+    let begin = format!("name: \"{name}\"");
+    let files = provocation_files(project, lesson);
+    let place = |file: &PathBuf| {
+        let text = fs::read_to_string(project.root().join(file)).ok()?;
+        text.contains(&begin).then(|| (file.clone(), line_of(&text, &begin)))
+    };
+    files.iter().find_map(place).unwrap_or_else(|| (files[0].clone(), 1))
 }
 
 /// Where an experiment's function stands.
