@@ -3,6 +3,8 @@
 //! Each is a short function of plain system calls. The sockets that it leaves open are closed by the kernel when the
 //! experiment's process ends, a moment later. Play them with `cargo run -p lesson-addresses`.
 
+mod errnos;
+
 use std::ffi::CStr;
 use std::mem::offset_of;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV6};
@@ -319,7 +321,7 @@ static LESSON: Lesson = Lesson {
             play: two_loopbacks,
         },
     ],
-    errnos: &[],
+    errnos: errnos::ERRNOS,
 };
 
 fn sixteen_bytes() -> Result<(), Stop> {
