@@ -49,7 +49,7 @@ pub enum Way {
     /// observer makes the calls fail with it.
     Elsewhere(&'static str),
     /// Documents tell of it, and the kernel never gives it: for this reason (one sentence). The observer makes the calls
-    /// fail with it.
+    /// fail with it; where they are no system calls, the function shows what is given instead.
     Never(&'static str),
 }
 

@@ -108,6 +108,8 @@ pub(crate) fn before(out: &mut impl Write, lesson: &Lesson, piece: Piece) -> io:
         Some(Injected::Elsewhere(why)) => {
             writeln!(out, "Injected by the observer, since the kernel says it only elsewhere: {why}")?
         }
+        // Where no system call says it, the observer can make none fail: the run shows what is said instead.
+        Some(Injected::Never(why)) if piece.injection().is_none() => writeln!(out, "It is never given: {why}")?,
         Some(Injected::Never(why)) => writeln!(out, "Injected by the observer, since the kernel never says it: {why}")?,
         None => {}
     }

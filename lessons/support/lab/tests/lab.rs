@@ -721,6 +721,11 @@ fn a_provocation_is_played_by_its_name() {
         has(&done.stdout, "\nAsk for one that does.\n");
         has_not(&done.stdout, "Injected");
     }
+    // Of a function of the C library no call can be made to fail.
+    let done = run(&["never-said"]);
+    assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
+    has(&done.stdout, "It is never given: our servers know everything\n");
+    has_not(&done.stdout, "Injected");
     let done = run(&["unknown-famly"]);
     assert_eq!((done.status, done.stdout.as_str()), (Some(2), ""));
     has(&done.stderr, "Did you mean unknown-family");

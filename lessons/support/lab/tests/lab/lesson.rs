@@ -296,6 +296,19 @@ pub static ERRNOS: &[Provocation] = &[
         play: || Ok(()),
         ..PROVOCATION
     },
+    Provocation {
+        name: "never-said",
+        errno: "EAI_AGAIN",
+        calls: &["getaddrinfo"],
+        cause: "The server does not know yet.",
+        cure: "Ask again.",
+        way: Way::Never("our servers know everything"),
+        play: || {
+            println!("getaddrinfo: EAI_NONAME");
+            Ok(())
+        },
+        ..PROVOCATION
+    },
 ];
 
 /// What most of them have in common.
