@@ -562,8 +562,8 @@ fn cannot_be_encoded() -> Result<(), Stop> {
 }
 
 fn no_memory() -> Result<(), Stop> {
-    // 127.0.0.1, with more zeros in front than anybody needs (and so 127 in octal: 177). The flag AI_NUMERICHOST sees to it
-    // that nobody is asked for it.
+    // 127.0.0.1, with more zeros in front than anybody needs (and so 127 in octal: 177). AI_NUMERICHOST sees to it that
+    // nobody is asked for it.
     let mut host = vec![b'0'; 32 << 20];
     host.extend(b"177.0.0.1\0");
     let hints = hints(libc::AF_INET, libc::SOCK_STREAM, libc::AI_NUMERICHOST | libc::AI_CANONNAME);
