@@ -3,6 +3,8 @@
 //! Each is a short function of plain system calls. The sockets that it leaves open are closed by the kernel when the
 //! experiment's process ends, a moment later. Play them with `cargo run -p lesson-recv`.
 
+mod errnos;
+
 use std::fs;
 use std::io;
 use std::mem;
@@ -291,7 +293,7 @@ static LESSON: Lesson = Lesson {
             play: refusals,
         },
     ],
-    errnos: &[],
+    errnos: errnos::ERRNOS,
 };
 
 fn first_recv() -> Result<(), Stop> {
