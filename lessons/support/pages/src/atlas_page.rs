@@ -422,7 +422,7 @@ fn filters(calls: usize, needs: &[Need]) -> String {
     format!("@media screen{{{rules}}}")
 }
 
-/// The files that hold a lesson's provocations, relative to the project: `errnos.rs`, and what is below `errnos/`.
+/// The files that hold a lesson's provocations, relative to the project: `errnos.rs`, or what is below `errnos/`.
 pub(crate) fn source_files(lesson: &str) -> (PathBuf, PathBuf) {
     let folder = Path::new("lessons").join(lesson).join("src");
     (folder.join("errnos.rs"), folder.join("errnos"))

@@ -422,7 +422,6 @@ pub(crate) mod tests {
             when: String::new(),
             stop: None,
             ends: [(1, End::Server), (2, End::Client)].into(),
-            atlas: None,
             trace: Some(Trace {
                 machine: Machine { kernel: "6.18.44-generic".into(), architecture: "x86_64".into() },
                 events: calls.iter().map(event).collect(),

@@ -184,14 +184,17 @@ fn how_compared(recorded: &Recording, fresh: &Recording, remarks: &str) -> Done 
     Done::Compared
 }
 
-/// The files with a lesson's provocations, from the project's folder on: `errnos.rs`, and those below `errnos/`.
+/// The files with a lesson's provocations, from the project's folder on: `errnos.rs`, or those below `errnos/`.
 pub(super) fn provocation_files(project: &Project, lesson: &str) -> Vec<PathBuf> {
     let folder = PathBuf::from("lessons").join(lesson).join("src");
-    let mut files = vec![folder.join("errnos.rs")];
     let below = fs::read_dir(project.root().join(folder.join("errnos"))).into_iter().flatten().flatten();
-    files.extend(below.map(|entry| folder.join("errnos").join(entry.file_name())));
+    let mut files: Vec<PathBuf> = below.map(|entry| folder.join("errnos").join(entry.file_name())).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
     files.sort();
+    let whole = folder.join("errnos.rs");
+    if files.is_empty() || project.root().join(&whole).is_file() {
+        files.insert(0, whole);
+    }
     files
 }
 
