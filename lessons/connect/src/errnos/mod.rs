@@ -39,7 +39,8 @@ pub static ERRNOS: &[Provocation] = &[
         errno: "EBADF",
         calls: &["connect"],
         cause: "The descriptor was opened with O_PATH: it names a file, and nothing is open behind it.",
-        cure: "Use a descriptor that socket made. (It is EBADF and not ENOTSOCK, since no open file can be asked what it is.)",
+        cure: "Use a descriptor that socket made. (It is EBADF and not ENOTSOCK, since no open file can be asked what \
+               it is.)",
         documented: &[],
         remark: "",
         needs: &[],
@@ -52,7 +53,8 @@ pub static ERRNOS: &[Provocation] = &[
         errno: "ENOTSOCK",
         calls: &["connect"],
         cause: "The descriptor is open, but it is not a socket.",
-        cure: "Look where the number comes from: a descriptor was closed, and its number has been given to a file since.",
+        cure: "Look where the number comes from: a descriptor was closed, and its number has been given to a file \
+               since.",
         documented: &["connect(2)", "POSIX"],
         remark: "",
         needs: &[],
@@ -129,7 +131,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "v4-in-v6-only",
         errno: "ENETUNREACH",
         calls: &["connect"],
-        cause: "The socket of IPv6 is set to IPV6_V6ONLY, and the address is one of IPv4 in IPv6's clothes (::ffff:127.0.0.1).",
+        cause: "The socket of IPv6 is set to IPV6_V6ONLY, and the address is one of IPv4 in IPv6's clothes \
+                (::ffff:127.0.0.1).",
         cure: "Use a socket of IPv4 for it, or leave IPV6_V6ONLY off.",
         documented: &[],
         remark: "No document tells of it. There may be a way to 127.0.0.1, but none for this socket.",
@@ -142,8 +145,10 @@ pub static ERRNOS: &[Provocation] = &[
         name: "no-scope",
         errno: "EINVAL",
         calls: &["connect"],
-        cause: "The address is good on one link only (it begins with fe80), and the scope id, which tells the link, is 0.",
-        cure: "Put the interface's number into sin6_scope_id: if_nametoindex tells it, and getaddrinfo does it for fe80::1%eth0.",
+        cause: "The address is good on one link only (it begins with fe80), and the scope id, which tells the link, is \
+                0.",
+        cure: "Put the interface's number into sin6_scope_id: if_nametoindex tells it, and getaddrinfo does it for \
+               fe80::1%eth0.",
         documented: &[],
         remark: "",
         needs: &[Lack::Ipv6],
@@ -247,9 +252,11 @@ pub static ERRNOS: &[Provocation] = &[
         errno: "EINTR",
         calls: &["connect"],
         cause: "A signal came while connect waited, and its handler was set without SA_RESTART.",
-        cure: "The attempt goes on. Wait for its end with poll, then ask SO_ERROR; a second connect would say EALREADY or wait for the first.",
+        cure: "The attempt goes on. Wait for its end with poll, then ask SO_ERROR; a second connect would say EALREADY \
+               or wait for the first.",
         documented: &["connect(2)", "POSIX"],
-        remark: "In the trace it is ERESTARTSYS, the kernel's own word before it has looked at the handler's flags. The program gets EINTR.",
+        remark: "In the trace it is ERESTARTSYS, the kernel's own word before it has looked at the handler's flags. \
+                 The program gets EINTR.",
         needs: &[],
         way: Way::Live,
         otherwise: &[],
@@ -259,10 +266,12 @@ pub static ERRNOS: &[Provocation] = &[
         name: "signal-despite-restart",
         errno: "EINTR",
         calls: &["connect"],
-        cause: "A signal came while connect waited with a time limit, SO_SNDTIMEO. Its handler was set with SA_RESTART.",
+        cause: "A signal came while connect waited with a time limit, SO_SNDTIMEO. Its handler was set with \
+                SA_RESTART.",
         cure: "The attempt goes on. Wait for its end with poll, then ask SO_ERROR.",
         documented: &["signal(7)"],
-        remark: "SA_RESTART does not help where a time limit is set: the kernel would have to know how much of it is left.",
+        remark: "SA_RESTART does not help where a time limit is set: the kernel would have to know how much of it is \
+                 left.",
         needs: &[],
         way: Way::Live,
         otherwise: &[],
@@ -273,7 +282,8 @@ pub static ERRNOS: &[Provocation] = &[
         errno: "ECONNREFUSED",
         calls: &["connect"],
         cause: "At the address is a machine, and no TCP socket listens at this port.",
-        cure: "Start the server, or look at the port: it may be another one, or the server listens at another of the machine's addresses.",
+        cure: "Start the server, or look at the port: it may be another one, or the server listens at another of the \
+               machine's addresses.",
         documented: &["connect(2)", "POSIX"],
         remark: "",
         needs: &[],
@@ -285,7 +295,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "port-unreachable",
         errno: "ECONNREFUSED",
         calls: &["connect"],
-        cause: "The answer is an ICMP message, a network's own error report: \"port unreachable\" (type 3, code 3). A firewall that rejects says so.",
+        cause: "The answer is an ICMP message, a network's error report: \"port unreachable\" (type 3, code 3). A \
+                firewall that rejects says so.",
         cure: "Look at the firewall of the other machine as well as at its server.",
         documented: &["connect(2)", "POSIX"],
         remark: "",
@@ -298,7 +309,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "nobody-behind-the-path",
         errno: "ECONNREFUSED",
         calls: &["connect"],
-        cause: "The path is there, and no socket that listens is behind it: it is a plain file, or a server has left it.",
+        cause: "The path is there, and no socket that listens is behind it: it is a plain file, or a server has left \
+                it.",
         cure: "Start the server. Whoever removes an old path should first see that it is a socket.",
         documented: &["unix(7)"],
         remark: "",
@@ -325,7 +337,8 @@ pub static ERRNOS: &[Provocation] = &[
         errno: "ETIMEDOUT",
         calls: &["connect"],
         cause: "Nobody answered: the kernel knocked as often as it may (here TCP_SYNCNT says once more), and gave up.",
-        cure: "Look whether the machine is on, and whether a firewall swallows the packets. For a shorter limit use poll.",
+        cure: "Look whether the machine is on, and whether a firewall swallows the packets. For a shorter limit use \
+               poll.",
         documented: &["connect(2)", "POSIX"],
         remark: "",
         needs: &[],
@@ -338,7 +351,8 @@ pub static ERRNOS: &[Provocation] = &[
         errno: "ETIMEDOUT",
         calls: &["connect"],
         cause: "Nobody answered within TCP_USER_TIMEOUT.",
-        cure: "Look why nobody answers, or give it more time. The kernel looks at this limit only when it would knock again, after a second or more.",
+        cure: "Look why nobody answers, or give it more time. The kernel looks at this limit only when it would knock \
+               again, after a second or more.",
         documented: &["tcp(7)"],
         remark: "",
         needs: &[],
@@ -353,7 +367,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A packet filter on this very machine drops the first packet, and each one after it.",
         cure: "Look at the machine's own rules (nft list ruleset) when a connect runs into its time limit.",
         documented: &[],
-        remark: "connect(2) promises EACCES or EPERM for a local firewall rule. The kernel does say EPERM, to TCP, and TCP takes it for a lost packet and tries again.",
+        remark: "connect(2) promises EACCES or EPERM for a local firewall rule. The kernel does say EPERM, to TCP, and \
+                 TCP takes it for a lost packet and tries again.",
         needs: &[Lack::Namespaces],
         way: Way::Live,
         otherwise: &[],
@@ -402,7 +417,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "network-unreachable",
         errno: "ENETUNREACH",
         calls: &["connect"],
-        cause: "The answer is an ICMP message: \"network unreachable\" (type 3, code 0). A router on the way has no route.",
+        cause: "The answer is an ICMP message, a network's error report: \"network unreachable\" (type 3, code 0). A \
+                router on the way has no route.",
         cure: "Nothing is wrong with the program; tell who keeps the network, or try another address.",
         documented: &["connect(2)", "POSIX"],
         remark: "",
@@ -428,7 +444,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "no-neighbour",
         errno: "EHOSTUNREACH",
         calls: &["connect"],
-        cause: "The address belongs to this link, the kernel has asked there who has it (with ARP), and nobody answered.",
+        cause: "The address belongs to this link, the kernel has asked there who has it (with ARP), and nobody \
+                answered.",
         cure: "Look whether the machine is on and the cable is in, and whether the address is right.",
         documented: &["ip(7)"],
         remark: "",
@@ -441,7 +458,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "filtered-on-the-way",
         errno: "EHOSTUNREACH",
         calls: &["connect"],
-        cause: "The answer is an ICMP message: \"communication prohibited\" (type 3, code 13). A firewall on the way forbids it.",
+        cause: "The answer is an ICMP message, a network's error report: \"communication prohibited\" (type 3, code \
+                13). A firewall on the way forbids it.",
         cure: "Ask who keeps the firewall; the program can only try another address.",
         documented: &["ip(7)", "POSIX"],
         remark: "",
@@ -470,7 +488,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The table of routes has a blackhole route, one that swallows all packets without a word.",
         cure: "Look at the routes (ip route get ADDRESS) before you look for a mistake in the arguments.",
         documented: &["ip(7)"],
-        remark: "ip(7) tells of it for sending only. A blackhole that another machine has stays silent; this one's own says EINVAL.",
+        remark: "ip(7) tells of it for sending only. A blackhole that another machine has stays silent; this one's own \
+                 says EINVAL.",
         needs: &[Lack::Namespaces],
         way: Way::Live,
         otherwise: &[],
@@ -507,9 +526,11 @@ pub static ERRNOS: &[Provocation] = &[
         errno: "EAGAIN",
         calls: &["connect"],
         cause: "The socket is one of UDP, and every port that the kernel may choose for it is taken.",
-        cure: "Close what holds them, or widen net.ipv4.ip_local_port_range. Trying again helps only if somebody else closes a socket.",
+        cure: "Close what holds them, or widen net.ipv4.ip_local_port_range. Trying again helps only if somebody else \
+               closes a socket.",
         documented: &[],
-        remark: "connect(2) says EADDRNOTAVAIL for it, and only TCP does. That page has another reason for EAGAIN, which is long gone.",
+        remark: "connect(2) says EADDRNOTAVAIL for it, and only TCP does. That page has another reason for EAGAIN, \
+                 which is long gone.",
         needs: &[Lack::Namespaces, Lack::Settings],
         way: Way::Live,
         otherwise: &[],
@@ -519,7 +540,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "pair-taken",
         errno: "EADDRNOTAVAIL",
         calls: &["connect"],
-        cause: "The socket was bound to a port from which another one has a connection to the same server: the two names together are taken.",
+        cause: "The socket was bound to a port from which another one has a connection to the same server: the two \
+                names together are taken.",
         cure: "Leave bind out, and let the kernel choose the port.",
         documented: &[],
         remark: "connect(2) and POSIX call it EADDRINUSE.",
@@ -584,8 +606,10 @@ pub static ERRNOS: &[Provocation] = &[
         name: "name-too-long",
         errno: "ENAMETOOLONG",
         calls: &["connect"],
-        cause: "The path is a symbolic link, and a name in what it leads to is longer than a file system allows (255 bytes).",
-        cure: "Look where the link leads. A path that does not fit into sun_path itself is another matter: it never gets as far as connect.",
+        cause: "The path is a symbolic link, and a name in what it leads to is longer than a file system allows (255 \
+                bytes).",
+        cure: "Look where the link leads. A path that does not fit into sun_path itself is another matter: it never \
+               gets as far as connect.",
         documented: &["POSIX"],
         remark: "The pages connect(2) and unix(7) do not name it.",
         needs: &[],
@@ -662,8 +686,10 @@ pub static ERRNOS: &[Provocation] = &[
         name: "landlock-port",
         errno: "EACCES",
         calls: &["connect"],
-        cause: "The program runs under Landlock, rules that a program makes for itself, and they allow connecting to no TCP port.",
-        cure: "Allow the port (LANDLOCK_RULE_NET_PORT) before the rules are put in force. Afterwards they can only become tighter.",
+        cause: "The program runs under Landlock, rules that a program makes for itself, and they allow connecting to \
+                no TCP port.",
+        cure: "Allow the port (LANDLOCK_RULE_NET_PORT) before the rules are put in force. Afterwards they can only \
+               become tighter.",
         documented: &[],
         remark: "No document of the call tells of it. Any user may make such rules.",
         needs: &[Lack::Kernel],
@@ -675,7 +701,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "landlock-scope",
         errno: "EPERM",
         calls: &["connect"],
-        cause: "The program runs under Landlock's rules, and they forbid unix sockets with an abstract name (one that is no file) made outside.",
+        cause: "The program runs under Landlock's rules, and they forbid unix sockets with an abstract name (one that \
+                is no file) made outside.",
         cure: "Use a path, or connect before the rules are put in force.",
         documented: &[],
         remark: "EPERM, where Landlock's rule about ports says EACCES. It takes Linux 6.12.",
@@ -688,7 +715,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "peer-taken",
         errno: "EPERM",
         calls: &["connect"],
-        cause: "The unix datagram socket at the path is itself connected, to somebody else, and hears nobody but its peer.",
+        cause: "The unix datagram socket at the path is itself connected, to somebody else, and hears nobody but its \
+                peer.",
         cure: "Leave the server's socket unconnected.",
         documented: &[],
         remark: "No document tells of it. No permission is missing.",
@@ -701,7 +729,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "netlink-to-a-program",
         errno: "EPERM",
         calls: &["connect"],
-        cause: "The socket is a netlink socket, and the peer is no part of the kernel but another program, to which an ordinary user may not speak there.",
+        cause: "The socket is a netlink socket, which speaks with the kernel about networks, and an ordinary user \
+                connects it to another program.",
         cure: "Connect to 0, the kernel; programs speak to each other with unix sockets.",
         documented: &[],
         remark: "",
@@ -714,7 +743,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "cgroup-program",
         errno: "EPERM",
         calls: &["connect"],
-        cause: "The program runs in a control group, and a small program in the kernel (BPF) that belongs to the group says no.",
+        cause: "The program runs in a control group, and a small program in the kernel (BPF) that belongs to the group \
+                says no.",
         cure: "Ask who runs the container. Nothing in the program is wrong.",
         documented: &["connect(2)"],
         remark: "connect(2) has it for a local firewall rule.",
@@ -743,7 +773,7 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A non-blocking connect has failed, and its error was fetched already (SO_ERROR tells it once).",
         cure: "Keep what SO_ERROR said, and make a new socket. (On Linux the next connect on this one begins afresh.)",
         documented: &[],
-        remark: "The page connect(2) does not name it.",
+        remark: "No document of the call tells of it.",
         needs: &[],
         way: Way::Live,
         otherwise: &[],
@@ -756,7 +786,7 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "Somebody has destroyed the socket while it connected: root can do that to any socket (ss -K).",
         cure: "Make a new socket, if you want to try again.",
         documented: &[],
-        remark: "The page connect(2) does not name it.",
+        remark: "No document of the call tells of it.",
         needs: &[Lack::Namespaces],
         way: Way::Live,
         otherwise: &[],
@@ -766,10 +796,11 @@ pub static ERRNOS: &[Provocation] = &[
         name: "reset-since",
         errno: "ECONNRESET",
         calls: &["connect"],
-        cause: "A non-blocking connect has succeeded, and the server has reset the connection before connect was called again.",
+        cause: "A non-blocking connect has succeeded, and the server has reset the connection before connect was \
+                called again.",
         cure: "Ask SO_ERROR instead of calling connect again, and make a new socket.",
         documented: &["POSIX"],
-        remark: "The page connect(2) does not name it.",
+        remark: "The page connect(2) does not name it; POSIX does.",
         needs: &[],
         way: Way::Live,
         otherwise: &[],
@@ -779,7 +810,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "ended-and-reset-since",
         errno: "EPIPE",
         calls: &["connect"],
-        cause: "A non-blocking connect has succeeded, and before connect was called again the server said that it will send no more (a FIN), and then reset the connection.",
+        cause: "A non-blocking connect has succeeded, and before connect was called again the server said that it will \
+                send no more (a FIN), and then reset the connection.",
         cure: "Ask SO_ERROR instead of calling connect again, and make a new socket.",
         documented: &[],
         remark: "No document tells of it. The errno depends on what came before the reset.",
@@ -805,7 +837,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "dissolved-meanwhile",
         errno: "EPIPE",
         calls: &["connect"],
-        cause: "While connect waited, another thread dissolved the attempt: it connected the socket to AF_UNSPEC, nobody.",
+        cause: "While connect waited, another thread dissolved the attempt: it connected the socket to AF_UNSPEC, \
+                nobody.",
         cure: "Let one thread decide about a socket.",
         documented: &[],
         remark: "No document tells of it.",
@@ -818,7 +851,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "protocol-unreachable",
         errno: "ENOPROTOOPT",
         calls: &["connect"],
-        cause: "The answer is an ICMP message: \"protocol unreachable\" (type 3, code 2). The other machine has no TCP.",
+        cause: "The answer is an ICMP message, a network's error report: \"protocol unreachable\" (type 3, code 2). \
+                The other machine has no TCP.",
         cure: "Look at the address: a machine without TCP is hardly the server that is meant.",
         documented: &[],
         remark: "No document of the call tells of it. Elsewhere this errno is about an unknown socket option.",
@@ -831,8 +865,10 @@ pub static ERRNOS: &[Provocation] = &[
         name: "source-route-failed",
         errno: "EOPNOTSUPP",
         calls: &["connect"],
-        cause: "The answer is an ICMP message: \"source route failed\" (type 3, code 5), about a route that the packet itself prescribes.",
-        cure: "Do not prescribe routes (IP_OPTIONS). A message of this kind about ordinary packets is a mistake, or a lie.",
+        cause: "The answer is an ICMP message, a network's error report: \"source route failed\" (type 3, code 5), \
+                about a route that the packet itself prescribes.",
+        cure: "Do not prescribe routes (IP_OPTIONS). A message of this kind about ordinary packets is a mistake, or a \
+               lie.",
         documented: &[],
         remark: "No document tells of it.",
         needs: &[Lack::Namespaces],
@@ -844,7 +880,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "host-unknown",
         errno: "EHOSTDOWN",
         calls: &["connect"],
-        cause: "The answer is an ICMP message: \"destination host unknown\" (type 3, code 7).",
+        cause: "The answer is an ICMP message, a network's error report: \"destination host unknown\" (type 3, code \
+                7).",
         cure: "Treat it as EHOSTUNREACH: another address, or later.",
         documented: &[],
         remark: "No document tells of it. Routers hardly send this message any more.",
@@ -857,7 +894,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "host-isolated",
         errno: "ENONET",
         calls: &["connect"],
-        cause: "The answer is an ICMP message: \"source host isolated\" (type 3, code 8): the router says that this machine has no network.",
+        cause: "The answer is an ICMP message, a network's error report: \"source host isolated\" (type 3, code 8): \
+                the router says that this machine has no network.",
         cure: "Treat it as ENETUNREACH.",
         documented: &[],
         remark: "No document tells of it. Routers hardly send this message any more.",
@@ -870,7 +908,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "parameter-problem",
         errno: "EPROTO",
         calls: &["connect"],
-        cause: "The answer is an ICMP message: \"parameter problem\" (type 12): a router could not make sense of the packet's header.",
+        cause: "The answer is an ICMP message, a network's error report: \"parameter problem\" (type 12): a router \
+                could not make sense of the packet's header.",
         cure: "Look for options on the socket (IP_OPTIONS), or for a broken machine on the way.",
         documented: &[],
         remark: "No document tells of it.",
@@ -886,7 +925,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The socket speaks Multipath TCP, and the kernel gets no memory for the hidden TCP socket behind it.",
         cure: "Give the program, or its container, more memory.",
         documented: &[],
-        remark: "No document tells of it. No table of files is full: the kernel says ENFILE whenever it cannot make a socket.",
+        remark: "No document tells of it. No table of files is full: the kernel says ENFILE whenever it cannot make a \
+                 socket.",
         needs: &[],
         way: Way::Elsewhere("it takes a memory cgroup that is full, which only root can make"),
         otherwise: &[],
