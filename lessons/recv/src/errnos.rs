@@ -141,7 +141,7 @@ pub static ERRNOS: &[Provocation] = &[
         calls: &["recvfrom", "recvmsg"],
         cause: "The length of the room for the sender's address is negative.",
         cure: "Set it to the size of the address before each call: the kernel overwrites it.",
-        documented: &["recv(2)"],
+        documented: &[],
         remark: "recvfrom looks at it too late: the datagram has been taken by then, and is lost. recvmsg looks first.",
         needs: &[],
         way: Way::Live,
@@ -315,7 +315,7 @@ pub static ERRNOS: &[Provocation] = &[
         name: "no-way-further",
         errno: "ENETUNREACH",
         calls: ALL,
-        cause: "A router knew no way for an earlier datagram, and said so (ICMP, network unreachable).",
+        cause: "A router knew no way for an earlier datagram, and said so (ICMP, network unreachable; forged here).",
         cure: "Try later: routes come and go. UDP hides such errors, and with IP_RECVERR the program has asked for \
                them.",
         documented: &[],
@@ -343,7 +343,7 @@ pub static ERRNOS: &[Provocation] = &[
         errno: "EOPNOTSUPP",
         calls: ALL,
         cause: "An earlier datagram was to take a way that its sender had chosen, and a router could not (ICMP, source \
-                route failed).",
+                route failed; forged here).",
         cure: "Let the routers choose the way: take the option from the packets.",
         documented: &[],
         remark: "",
@@ -356,8 +356,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "source-isolated",
         errno: "ENONET",
         calls: ALL,
-        cause: "A router said that this machine is cut off (ICMP, source host isolated).",
-        cure: "Ask who keeps the network. No router of today says it.",
+        cause: "A router said that this machine is cut off (ICMP, source host isolated; forged here).",
+        cure: "Ask who keeps the network. Routers no longer say this (RFC 1812).",
         documented: &[],
         remark: "",
         needs: &[Lack::Namespaces],
@@ -369,7 +369,7 @@ pub static ERRNOS: &[Provocation] = &[
         name: "host-unknown",
         errno: "EHOSTDOWN",
         calls: ALL,
-        cause: "A router said that there is no such machine (ICMP, destination host unknown).",
+        cause: "A router said that there is no such machine (ICMP, destination host unknown; forged here).",
         cure: "Check the address.",
         documented: &[],
         remark: "The errno's words are “Host is down”; that is not what the router said.",
@@ -382,7 +382,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "no-such-protocol",
         errno: "ENOPROTOOPT",
         calls: ALL,
-        cause: "The far machine does not know the protocol of an earlier datagram (ICMP, protocol unreachable).",
+        cause: "The far machine does not know the protocol of an earlier datagram (ICMP, protocol unreachable; forged \
+                here).",
         cure: "Use a protocol that the far machine speaks. It is told without IP_RECVERR too.",
         documented: &[],
         remark: "The errno's words are “Protocol not available”; elsewhere it tells of options.",
@@ -395,7 +396,8 @@ pub static ERRNOS: &[Provocation] = &[
         name: "header-not-understood",
         errno: "EPROTO",
         calls: ALL,
-        cause: "Someone on the way did not understand the header of an earlier packet (ICMP, parameter problem).",
+        cause: "Someone on the way did not understand the header of an earlier packet (ICMP, parameter problem; forged \
+                here).",
         cure: "Look at the options that the program puts into its packets. It is told without IP_RECVERR too.",
         documented: &["raw(7)"],
         remark: "",
@@ -409,7 +411,7 @@ pub static ERRNOS: &[Provocation] = &[
         errno: "EMSGSIZE",
         calls: ALL,
         cause: "An earlier datagram was too large for a link on the way and might not be cut (ICMP, fragmentation \
-                needed).",
+                needed; forged here).",
         cure: "Send smaller ones: the option IP_MTU tells how large a packet may be.",
         documented: &["ip(7)", "raw(7)"],
         remark: "",
@@ -423,7 +425,7 @@ pub static ERRNOS: &[Provocation] = &[
         errno: "EACCES",
         calls: ALL,
         cause: "A firewall on an IPv6 way forbade an earlier datagram, and said so (ICMPv6, administratively \
-                prohibited).",
+                prohibited; forged here).",
         cure: "Ask who keeps that firewall.",
         documented: &[],
         remark: "With IPv4 the same word (type 3, code 13) gives EHOSTUNREACH.",
@@ -745,7 +747,12 @@ fn interrupted() -> Result<(), Stop> {
 fn interrupted_with_a_limit() -> Result<(), Stop> {
     let (_client, connection) = conversation()?;
     handle(libc::SA_RESTART)?;
-    set_limit(connection, 900_000)?;
+    let limit = libc::timeval { tv_sec: 10, tv_usec: 0 };
+    let (from, size) = ((&raw const limit).cast(), size_of::<libc::timeval>() as libc::socklen_t);
+    // SAFETY: `limit` is a timeval of `size` bytes, and setsockopt only reads it.
+    if unsafe { libc::setsockopt(connection, libc::SOL_SOCKET, libc::SO_RCVTIMEO, from, size) } == -1 {
+        return Err(Stop::failed("setsockopt"));
+    }
     for form in FORMS {
         while_it_waits(connection, form, Sleeper::interrupt)?;
     }

@@ -14,10 +14,11 @@ use crate::Stop;
 /// Sends this socket an ICMP error of this type and code (ICMPv6 for an IPv6 socket) about a datagram that it has sent to
 /// its peer, and waits until the socket has heard of it. It must be a connected UDP socket.
 ///
-/// Its next call tells of the error: at once where the kernel takes it for final (3/2 protocol unreachable, 3/3 port
-/// unreachable …), and only with IP_RECVERR (IPV6_RECVERR) where it does not (3/0 network unreachable, 3/1 host
-/// unreachable, 3/5 source route failed …); set that option before, always. "Fragmentation needed" (3/4, and ICMPv6 2/0)
-/// tells of an MTU of 1280 bytes.
+/// Its next call tells of the error in any case where the kernel takes it for final: 3/2 protocol unreachable, 3/3 port
+/// unreachable, 3/7 host unknown, 3/8 source host isolated, 12/0 parameter problem, and 3/4 fragmentation needed with
+/// IP_PMTUDISC_DO. Of the others (3/0 network unreachable, 3/1 host unreachable, 3/5 source route failed, 3/13 …; ICMPv6
+/// 1/1 …) it tells with IP_RECVERR (IPV6_RECVERR) only, set before. The too-large ones (3/4, and ICMPv6 2/0) tell of an MTU
+/// of 1280 bytes.
 ///
 /// # Errors
 /// [`Stop::Unexpected`] if the socket did not hear of it within five seconds.
