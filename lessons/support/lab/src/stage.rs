@@ -45,9 +45,10 @@ pub(crate) fn in_private_network() -> Result<(), Stop> {
 /// The number of the network that this thread is in.
 fn this_network() -> Result<u64, Stop> {
     let file = "/proc/thread-self/ns/net";
-    let network =
-        fs::metadata(file).map_err(|error| Stop::unexpected(format!("{file} cannot be looked at: {error}")))?;
-    Ok(network.ino())
+    match fs::metadata(file) {
+        Ok(network) => Ok(network.ino()),
+        Err(error) => Err(Stop::cannot(Lack::Namespaces, format!("{file} cannot be looked at: {error}"))),
+    }
 }
 
 /// Gives a setting of the network this value, such as `net.ipv4.ip_local_port_range`: after [`private_network`] it is this

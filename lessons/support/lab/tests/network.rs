@@ -90,6 +90,13 @@ static LESSON: Lesson = Lesson {
             play: loopback,
         },
         Experiment {
+            name: "unwatched",
+            shows: "A change while nothing is watched, and two datagrams.",
+            notice: "Watching begins when the experiment says so, and not before.",
+            outcomes: &[Expected::anywhere(&[calls("sendto", "2")]), NO_NETWORK],
+            play: unwatched,
+        },
+        Experiment {
             name: "mtu",
             shows: "lo gets a smaller MTU.",
             notice: "A packet of more does not fit.",
@@ -275,6 +282,17 @@ fn loopback() -> Result<(), Stop> {
     send(&socket, Ipv4Addr::LOCALHOST, 1);
     network::loopback(true)?;
     send(&socket, Ipv4Addr::LOCALHOST, 1);
+    Ok(())
+}
+
+fn unwatched() -> Result<(), Stop> {
+    lab::private_network()?;
+    let socket = bound(Ipv4Addr::LOCALHOST.into())?;
+    lab::stop_watching();
+    network::loopback(true)?;
+    send(&socket, Ipv4Addr::LOCALHOST, 1);
+    lab::watch_again();
+    send(&socket, Ipv4Addr::LOCALHOST, 2);
     Ok(())
 }
 
