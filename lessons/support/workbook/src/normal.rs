@@ -16,6 +16,7 @@
 //! - **amounts** of bytes in the printed text (a number with a point, and a unit: `3.9 MB`) become `AMOUNT`;
 //! - **how a process or a thread is started** (`fork`, `clone`, `clone3`, and with what) is the C library's affair and
 //!   that of its version: it becomes `clone()`;
+//! - **the number of a question to a name server**, and of the answer to it, is drawn by lot, and becomes 0;
 //! - **how much a full buffer took**: a send that took something, and not all that it was given, took `SOME`. That it was short
 //!   is the point; how short is the machine's affair;
 //! - **what the kernel holds** after a call is compared only where there is one thread (with several it depends on which was
@@ -297,6 +298,10 @@ impl Names {
             match &mut arg.value {
                 Some(Value::Address(address)) => self.rename_address(address),
                 Some(Value::Pointer(pointer)) => *pointer = self.pointer(*pointer),
+                Some(Value::Bytes(bytes)) if asks_a_name_server(bytes) => {
+                    bytes[..2].fill(0);
+                    arg.text = format!("{bytes:?}").into();
+                }
                 _ => {}
             }
         }
@@ -408,6 +413,12 @@ fn inet_port(address: &Address) -> Option<u16> {
     }
 }
 
+/// Whether this is a DNS message (RFC 1035, section 4.1) of one question, for an IPv4 address of a name, or the answer to
+/// one, if it has nothing to add. Its first two bytes are the question's number.
+fn asks_a_name_server(message: &[u8]) -> bool {
+    message.get(4..12) == Some(&[0, 1, 0, 0, 0, 0, 0, 0]) && message[12..].ends_with(&[0, 0, 1, 0, 1])
+}
+
 /// A send that took something, and not all.
 fn is_short(call: &Call) -> bool {
     let taken = call.outcome.value.filter(|&taken| taken > 0);
@@ -489,6 +500,27 @@ mod tests {
         assert_eq!(first, second);
         let another = numbered(vec![call(8, 1), call(7, 2), call(7, 1)], &[(2, End::Client), (1, End::Server)]);
         assert_ne!(first, another, "which socket a call is about is not the scheduler's affair");
+    }
+
+    #[test]
+    fn the_number_of_a_question_to_a_name_server_makes_no_difference() {
+        let sent = |bytes: &[u8]| {
+            let text = format!(
+                r#"{{"pid": 7, "tid": 7, "at_us": 1, "took_us": 1, "event": "call", "name": "sendto",
+                    "args": [{{"name": "buf", "text": "{}", "value": {{"bytes": {bytes:?}}}}}],
+                    "outcome": {{"value": 1, "text": "1"}}}}"#,
+                bytes.escape_ascii().to_string().replace('\\', "/")
+            );
+            let mut event: Event = serde_json::from_str(&text).expect("it is an event");
+            Names::default().rename_event(&mut event);
+            event
+        };
+        let one = b"\x31\x9a\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01";
+        let two = b"\0\x77\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01";
+        let another_name = b"\0\x77\x01\0\0\x01\0\0\0\0\0\0\x01b\0\0\x01\0\x01";
+        assert_eq!(sent(one), sent(two));
+        assert_ne!(sent(two), sent(another_name), "the rest is what was asked");
+        assert_ne!(sent(&one[..18]), sent(&two[..18]), "other bytes are compared as they are");
     }
 
     #[test]
