@@ -13,7 +13,7 @@ use notify_debouncer_mini::{DebounceEventResult, Debouncer, new_debouncer};
 use crate::project::Project;
 
 /// How long a burst of changes (an editor's save, a checkout) is let to settle.
-const SETTLE: Duration = Duration::from_millis(200);
+const SETTLE: Duration = Duration::from_millis(100);
 
 /// Watches `book.toml`, `book/` and `lessons/`.
 pub(crate) struct Watcher {
