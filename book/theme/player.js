@@ -55,9 +55,14 @@
     return names.length ? names.join(" and ") : "no descriptor";
   }
 
-  // The kernel's sockets in groups, each of them a card: the listening ones, the connections with both ends, the rest.
-  function cards(step) {
-    const sockets = step.kernel.sockets;
+  // The kernel's sockets in groups, each of them a card: the listening ones, the connections with both ends, the rest. What
+  // the kernel held is the same object in all steps that did not change it, and is put into groups once.
+  const grouped = new WeakMap();
+  function groups(kernel, ends) {
+    if (!grouped.has(kernel)) grouped.set(kernel, group(kernel.sockets, (number) => ends[number] === "client"));
+    return grouped.get(kernel);
+  }
+  function group(sockets, isClient) {
     const done = new Set();
     const found = [];
     for (const socket of sockets) {
@@ -72,7 +77,7 @@
         && place(other.local) === place(socket.peer) && place(other.peer) === place(socket.local));
       if (other) done.add(other);
       const ends = other ? [socket, other] : [socket];
-      ends.sort((one, two) => (two.socket ? role(step, two.socket) === "client" : 0) - (one.socket ? role(step, one.socket) === "client" : 0));
+      ends.sort((one, two) => isClient(two.socket) - isClient(one.socket));
       const numbers = ends.map((end) => end.socket ?? 0).sort((one, two) => one - two);
       found.push({ key: `socket ${numbers.find(Boolean) ?? place(socket.local)}`, kind: socket.peer ? "connection" : "socket", ends });
     }
@@ -109,7 +114,7 @@
     return row;
   }
 
-  function card(step, { key, kind, ends, guests }) {
+  function card(step, { kind, ends, guests }) {
     const inside = [];
     const title = { listener: "listens", connection: ends.length > 1 ? "connection" : "one end of a connection", socket: "" }[kind];
     if (kind === "listener") {
@@ -125,33 +130,29 @@
     }
     const left = ends.every((socket) => socket.socket && !step.kernel.descriptors.some((one) => one.socket === socket.socket));
     if (left) inside.push(element("p", { className: "quiet" }, "left over: no process has it, the kernel ends it by itself"));
-    const made = element("div", { className: `card ${kind}${left ? " leftover" : ""}` },
+    return element("div", { className: `card ${kind}${left ? " leftover" : ""}` },
       title ? element("p", { className: "kind" }, title) : null, ...inside);
-    made.dataset.key = key;
-    return made;
   }
 
-  // Which cards are not what they were, and which one is in the way of a name that was refused.
-  function mark(step, made) {
-    const picture = (cards) => new Map(cards.map((one) => [one.key, JSON.stringify([one.ends, one.guests ?? []])]));
-    const before = picture(cards({ ...step, kernel: step.before }));
-    const owned = (which, key) => JSON.stringify(which.descriptors.filter((one) => key.endsWith(` ${one.socket}`)));
-    const now = picture(cards(step));
+  // The cards of a step, with marks on those that are not what they were, and on the one that has the port that was refused.
+  function cards(step) {
+    const before = new Map(groups(step.before, step.ends).map((one) => [one.key, one]));
+    const picture = (kernel, one) => JSON.stringify([one.ends, one.guests ?? [],
+      kernel.descriptors.filter(({ socket }) => one.ends.some((end) => end.socket === socket))]);
     const port = step.line.querySelector(".errno")?.textContent === "EADDRINUSE"
       && /port=htons\((\d+)\)/.exec(step.line.textContent)?.[1];
-    for (const shown of made) {
-      const key = shown.dataset.key;
-      if (before.get(key) !== now.get(key) || owned(step.before, key) !== owned(step.kernel, key)) {
-        shown.classList.add("changed");
-        shown.append(element("p", { className: "mark" }, before.has(key) ? "◆ changed" : "◆ new"));
-      }
-      const holder = port && cards(step).find((one) => one.key === key).ends
-        .some((socket) => socket.socket !== step.socket && socket.local?.port === Number(port));
-      if (holder) {
-        shown.classList.add("guilty");
-        shown.append(element("p", { className: "mark" }, "✗ has this port"));
-      }
-    }
+    return groups(step.kernel, step.ends).map((one) => {
+      const made = card(step, one);
+      const mark = (name, words) => {
+        made.classList.add(name);
+        made.append(element("p", { className: "mark" }, words));
+      };
+      const was = before.get(one.key);
+      if (!was) mark("changed", "◆ new");
+      else if (picture(step.before, was) !== picture(step.kernel, one)) mark("changed", "◆ changed");
+      if (port && one.ends.some((socket) => socket.socket !== step.socket && socket.local?.port === Number(port))) mark("guilty", "✗ has this port");
+      return made;
+    });
   }
 
   // A process's side: its descriptors of sockets, and the calls that it has made.
@@ -238,8 +239,7 @@
         element("p", { className: "quiet" }, `begun ${time(step.at_us)} after the start, took ${time(step.took_us)}`));
       const made = step.kernel.hidden
         ? [element("p", {}, "This machine did not let the observer look.")]
-        : cards(step).map((one) => card(step, one));
-      if (!step.kernel.hidden) mark(step, made);
+        : cards(step);
       const kernel = element("div", { className: "kernel" },
         element("p", { className: "who-title" }, element("span", { className: "end kernel" }), "kernel", element("span", { className: "quiet" }, " after this call")),
         ...(made.length ? made : [element("p", { className: "quiet" }, "no socket")]));
