@@ -85,6 +85,14 @@ pub enum Injected {
     Never(String),
 }
 
+impl AtlasEntry {
+    /// Whether the observer makes a call fail with it. What no system call says cannot be injected: the run then shows what
+    /// is said instead.
+    pub fn is_injected(&self) -> bool {
+        self.injected.is_some() && self.calls.iter().any(|call| system_call(call).is_some())
+    }
+}
+
 impl Provocation {
     /// What a catalogue and a recording say of it.
     pub fn entry(&self) -> AtlasEntry {
@@ -113,7 +121,7 @@ impl Provocation {
 }
 
 /// The system call that a function of the C library makes; `None` for one that is no system call.
-pub(crate) fn system_call(function: &'static str) -> Option<&'static str> {
+pub(crate) fn system_call(function: &str) -> Option<&str> {
     match function {
         "send" => Some("sendto"),
         "recv" => Some("recvfrom"),

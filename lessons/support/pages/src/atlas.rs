@@ -137,7 +137,7 @@ pub enum Shown {
     Live,
     /// By a kernel, but not here: the observer injects it.
     Elsewhere,
-    /// By no kernel: the observer injects it.
+    /// By no kernel: the observer injects it, where it is a system call that should give it.
     Never,
 }
 
@@ -161,7 +161,7 @@ pub struct Counts {
     pub live: usize,
     /// Those that are injected because no ordinary machine can be brought to them.
     pub elsewhere: usize,
-    /// Those that are injected because the kernel never gives them.
+    /// Those that are never given (and injected, where a system call should give them).
     pub never: usize,
     /// The causes of all pairs, some of which several calls have in common.
     pub causes: usize,
@@ -199,9 +199,8 @@ impl fmt::Display for Counts {
         let Counts { pairs, live, elsewhere, never, causes, .. } = self;
         write!(
             f,
-            "{pairs} pairs of a call and an errno, with {causes} causes: {live} provoked live, {} injected ({elsewhere} that \
-             only other machines give, {never} that the kernel never gives)",
-            elsewhere + never
+            "{pairs} pairs of a call and an errno, with {causes} causes: {live} provoked live, {elsewhere} that only other \
+             machines give (injected), {never} that are never given"
         )
     }
 }
@@ -223,13 +222,15 @@ pub enum Need {
     Kernel,
     /// It cannot be had here, and is injected.
     Injected,
+    /// Nothing brings it about, not even an injection.
+    Never,
 }
 
 impl Need {
     /// What a cause takes, each once.
     pub fn of(entry: &AtlasEntry) -> BTreeSet<Need> {
         if entry.injected.is_some() {
-            return BTreeSet::from([Need::Injected]);
+            return BTreeSet::from([if entry.is_injected() { Need::Injected } else { Need::Never }]);
         }
         let need = |lack: &Lack| match lack {
             Lack::Namespaces | Lack::Settings => Need::Network,
@@ -252,6 +253,7 @@ impl Need {
             Need::Root => "root",
             Need::Kernel => "a kernel that can",
             Need::Injected => "injected",
+            Need::Never => "never given",
         }
     }
 
@@ -265,6 +267,7 @@ impl Need {
             Need::Root => "root",
             Need::Kernel => "kernel",
             Need::Injected => "injected",
+            Need::Never => "never",
         }
     }
 }
@@ -319,8 +322,8 @@ pub(crate) mod tests {
         assert_eq!(counts, Counts { pairs: 5, live: 2, elsewhere: 2, never: 1, causes: 5, remarks: 0 });
         assert_eq!(
             counts.to_string(),
-            "5 pairs of a call and an errno, with 5 causes: 2 provoked live, 3 injected (2 that only other machines give, \
-             1 that the kernel never gives)"
+            "5 pairs of a call and an errno, with 5 causes: 2 provoked live, 2 that only other machines give (injected), \
+             1 that are never given"
         );
     }
 
@@ -343,5 +346,7 @@ pub(crate) mod tests {
         assert_eq!(Need::of(&one), BTreeSet::from([Need::Network, Need::Root]));
         one.injected = never();
         assert_eq!(Need::of(&one), BTreeSet::from([Need::Injected]));
+        one.calls = vec!["getaddrinfo".into()];
+        assert_eq!(Need::of(&one), BTreeSet::from([Need::Never]));
     }
 }

@@ -120,8 +120,8 @@ pub(crate) fn counts(counts: &Counts) -> String {
     }
     if *never > 0 {
         page += &format!(
-            "; <strong>{never}</strong> stand in documents and are never given, so they are injected, too, to show what a \
-             program would see"
+            "; <strong>{never}</strong> stand in documents and are never given (where a system call should give them, they \
+             are injected, to show what a program would see)"
         );
     }
     page + ".</p>\n"
@@ -206,14 +206,16 @@ fn one(cause: &Cause, source: &Source, folder: &str, several_calls: bool) -> Str
     }
     let injected = match &entry.injected {
         None => None,
-        Some(Injected::Elsewhere(why)) => Some(("the kernel can say it, but not here", why)),
-        Some(Injected::Never(why)) => Some(("the kernel never says it", why)),
+        Some(Injected::Elsewhere(why)) => {
+            Some(("<b>Injected</b> by the observer, since the kernel can say it, but not here", why))
+        }
+        Some(Injected::Never(why)) if entry.is_injected() => {
+            Some(("<b>Injected</b> by the observer, since the kernel never says it", why))
+        }
+        Some(Injected::Never(why)) => Some(("<b>Never given</b>, so the run shows what is said instead", why)),
     };
-    if let Some((says, why)) = injected {
-        page += &format!(
-            "<p class=\"injected\"><b>Injected</b> by the observer, since {says}: {}.</p>\n",
-            text(why.trim_end_matches('.'))
-        );
+    if let Some((how, why)) = injected {
+        page += &format!("<p class=\"injected\">{how}: {}.</p>\n", text(why.trim_end_matches('.')));
     }
     page +=
         &format!("<pre><code class=\"language-sh\">cargo run -p lesson-{} -- {name}</code></pre>\n", recording.lesson);

@@ -189,7 +189,8 @@ impl Errnos {
             }
             Some(Injected::Never(why)) => {
                 let why = why.trim_end_matches('.');
-                paragraph(out, "    ", &format!("Injected, since the kernel never says it: {why}."))
+                let how = if entry.is_injected() { "Injected, since the kernel never says it" } else { "Never given" };
+                paragraph(out, "    ", &format!("{how}: {why}."))
             }
         }
     }
