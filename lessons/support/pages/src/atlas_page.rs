@@ -104,18 +104,20 @@ fn nothing(of: &str) -> String {
     format!("<p class=\"remark\">Nothing is recorded of {of} yet.</p>\n")
 }
 
-/// How many pairs there are and how each is shown: a paragraph.
-pub(crate) fn counts(counts: &Counts) -> String {
+/// How many pairs of a call and an errno there are, and how each is shown: a paragraph. Of one call they are just errnos.
+pub(crate) fn counts(counts: &Counts, one_call: bool) -> String {
     let Counts { pairs, live, elsewhere, never, causes, .. } = counts;
-    let (pairs, causes) = (counted(*pairs, "pair"), counted(*causes, "cause"));
+    let causes = counted(*causes, "cause");
+    let (pairs, of) = match one_call {
+        true => (counted(*pairs, "errno"), "of them"),
+        false => (format!("{} of a call and an errno", counted(*pairs, "pair")), "of the pairs"),
+    };
     let mut page = format!(
-        "<p class=\"counts\"><strong>{pairs}</strong> of a call and an errno, with {causes} in all. \
-         <strong>{live}</strong> of the pairs are provoked live"
+        "<p class=\"counts\"><strong>{pairs}</strong>, with {causes} in all. <strong>{live}</strong> {of} are provoked live"
     );
     if *elsewhere > 0 {
         page += &format!(
-            "; <strong>{elsewhere}</strong> the kernel can give, but only where a whole machine is brought to its limits, \
-             so they are injected"
+            "; <strong>{elsewhere}</strong> a kernel can give, but not that of an ordinary machine, so they are injected"
         );
     }
     if *never > 0 {
@@ -139,7 +141,7 @@ pub(crate) fn lesson(atlas: &Atlas, lesson: &str, source: &Source, folder: &str,
         return nothing(lesson);
     }
     let calls = calls_in_order(causes.iter().copied());
-    let mut page = counts(&Counts::of(causes.iter().map(|cause| &cause.entry)));
+    let mut page = counts(&Counts::of(causes.iter().map(|cause| &cause.entry)), calls.len() == 1);
     for (errno, causes) in by_errno(causes) {
         page += &format!("\n## {errno} {{#{errno}}}\n\n{}", about(errno, &causes, &calls, links));
         for cause in causes {
@@ -254,8 +256,7 @@ pub(crate) fn list(atlas: &Atlas, lesson: &str, links: &Links) -> String {
         page += &format!("<dt>{}</dt>\n<dd>{}</dd>\n", capital(standing.words()), errnos.join(", "));
     }
     page += "</dl>\n";
-    page += &counts(&Counts::of(causes.iter().map(|cause| &cause.entry)));
-    page
+    page + &counts(&Counts::of(causes.iter().map(|cause| &cause.entry)), calls.len() == 1)
 }
 
 fn capital(words: &str) -> String {

@@ -455,7 +455,7 @@ impl Page<'_> {
             }
             (Some(lesson), Some("list")) => Ok(atlas_page::list(self.atlas, lesson, &links)),
             (None, Some("atlas")) => Ok(atlas_page::table(self.atlas, &html::inline(&reference.text), &links)),
-            (None, Some("atlas-counts")) => Ok(atlas_page::counts(&self.atlas.counts())),
+            (None, Some("atlas-counts")) => Ok(atlas_page::counts(&self.atlas.counts(), false)),
             (None, Some("atlas-disagreements")) => Ok(atlas_page::remarks(self.atlas, &links)),
             _ => Err(format!(
                 "the atlas has no part `{}`: there are `traces/#atlas`, `#atlas-counts` and `#atlas-disagreements`, and of a \
