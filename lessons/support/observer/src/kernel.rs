@@ -18,12 +18,17 @@ use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::thread;
+use std::time::Duration;
 
 use libc::{c_int, pid_t};
 
 use crate::decode;
 use crate::sockets::{Inode, Sockets};
 use crate::trace::{Address, Descriptor, Kernel, Socket};
+
+/// How many milliseconds an end that is under way is waited for.
+const PATIENCE: u32 = 20;
 
 /// Who is to be looked at.
 pub(crate) struct Scene<'a> {
@@ -55,12 +60,23 @@ pub(crate) struct Looks {
 impl Looks {
     /// Looks, and returns what there is if it is not what there was the last time.
     pub fn look(&mut self, scene: &Scene<'_>, sockets: &Sockets) -> Option<Kernel> {
-        let now = self.see(scene, sockets).unwrap_or(Kernel { hidden: true, ..Kernel::default() });
-        if self.last.as_ref() == Some(&now) {
-            return None;
+        let mut now = self.see_or_hide(scene, sockets);
+        for _ in 0..PATIENCE {
+            if self.last.as_ref() == Some(&now) {
+                return None;
+            }
+            if !an_end_is_under_way(&now) {
+                break;
+            }
+            thread::sleep(Duration::from_millis(1));
+            now = self.see_or_hide(scene, sockets);
         }
         self.last = Some(now.clone());
         Some(now)
+    }
+
+    fn see_or_hide(&mut self, scene: &Scene<'_>, sockets: &Sockets) -> Kernel {
+        self.see(scene, sockets).unwrap_or(Kernel { hidden: true, ..Kernel::default() })
     }
 
     fn see(&mut self, scene: &Scene<'_>, sockets: &Sockets) -> io::Result<Kernel> {
@@ -185,6 +201,15 @@ impl Looks {
         let listener = [local, SocketAddr::new(any, local.port())].iter().find_map(|at| self.listeners.get(at))?;
         Some(Socket { waits_at: Some(*listener), unread: Some(row.unread()), ..row.socket() })
     }
+}
+
+/// Whether one end of a connection has said that nothing more comes, and the other end has not heard of it. Within a machine
+/// that takes no time, unless the machine is busy; or until there is room, if the other end does not receive.
+fn an_end_is_under_way(kernel: &Kernel) -> bool {
+    let state = |number: u32| kernel.sockets.iter().find(|socket| socket.socket == Some(number))?.state.as_deref();
+    kernel.sockets.iter().any(|socket| {
+        socket.state.as_deref() == Some("FIN_WAIT1") && socket.other_end.and_then(state) == Some("ESTABLISHED")
+    })
 }
 
 /// A descriptor that names a socket.
