@@ -79,7 +79,7 @@ pub static ERRNOS: &[Provocation] = &[
         remark: "POSIX has no such code; it comes from glibc, the usual C library on Linux.",
         needs: &[Lack::Namespaces],
         way: Way::Live,
-        otherwise: &[Expected::on("with another C library, musl", &[prints("getaddrinfo: EAI_NONAME\n")])],
+        otherwise: &[Expected::on("where the C library is an older musl", &[prints("getaddrinfo: EAI_NONAME\n")])],
         play: name_without_address,
     },
     Provocation {
@@ -117,7 +117,7 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["getaddrinfo(3)", "POSIX"],
         remark: "Four answers that mean a failure were tried. glibc makes EAI_NONAME of one and EAI_AGAIN of three.",
         needs: &[Lack::Namespaces],
-        way: Way::Never("glibc makes EAI_NONAME or EAI_AGAIN of whatever a name server answers"),
+        way: Way::Never("glibc makes EAI_NONAME or EAI_AGAIN of every answer that tells of a failure"),
         otherwise: &[],
         play: name_server_gives_up,
     },
@@ -131,7 +131,10 @@ pub static ERRNOS: &[Provocation] = &[
         remark: "POSIX has no such code; it comes from glibc, the usual C library on Linux.",
         needs: &[],
         way: Way::Live,
-        otherwise: &[Expected::on("with another C library, musl", &[prints("getaddrinfo: EAI_NONAME\n")])],
+        otherwise: &[
+            Expected::on("where the C library is musl", &[prints("getaddrinfo: EAI_NODATA\n")]),
+            Expected::on("where the C library is an older musl", &[prints("getaddrinfo: EAI_NONAME\n")]),
+        ],
         play: other_family,
     },
     Provocation {
@@ -170,7 +173,7 @@ pub static ERRNOS: &[Provocation] = &[
         remark: "",
         needs: &[],
         way: Way::Live,
-        otherwise: &[Expected::on("with another C library, musl", &[prints("getaddrinfo: success\n")])],
+        otherwise: &[Expected::on("where the C library is musl", &[prints("getaddrinfo: success\n")])],
         play: host_name_of_nobody,
     },
     Provocation {
@@ -196,7 +199,7 @@ pub static ERRNOS: &[Provocation] = &[
         remark: "",
         needs: &[],
         way: Way::Live,
-        otherwise: &[Expected::on("with another C library, musl", &[prints("getaddrinfo: EAI_SERVICE\n")])],
+        otherwise: &[Expected::on("where the C library is musl", &[prints("getaddrinfo: EAI_SERVICE\n")])],
         play: type_against_protocol,
     },
     Provocation {
@@ -224,7 +227,7 @@ pub static ERRNOS: &[Provocation] = &[
         remark: "It stands in netdb.h, and the page getaddrinfo(3) leaves it out.",
         needs: &[],
         way: Way::Live,
-        otherwise: &[Expected::on("with another C library, musl", &[prints("getaddrinfo: EAI_BADFLAGS\n")])],
+        otherwise: &[Expected::on("where the C library is musl", &[prints("getaddrinfo: EAI_BADFLAGS\n")])],
         play: cannot_be_encoded,
     },
     Provocation {
@@ -238,7 +241,7 @@ pub static ERRNOS: &[Provocation] = &[
         remark: "",
         needs: &[],
         way: Way::Live,
-        otherwise: &[Expected::on("with another C library, musl", &[prints("getaddrinfo: EAI_NONAME\n")])],
+        otherwise: &[Expected::on("where the C library is musl", &[prints("getaddrinfo: EAI_NONAME\n")])],
         play: no_memory,
     },
     Provocation {
@@ -457,8 +460,10 @@ fn unreadable(file: &str, error: &std::io::Error) -> Stop {
 /// 127.0.0.1, once, and by nothing else. Where all this is forbidden, it says so.
 fn own_settings() -> Result<(), Stop> {
     lab::private_network()?;
-    let files =
-        [("etc/nsswitch.conf", "hosts: dns\n"), ("etc/resolv.conf", "nameserver 127.0.0.1\noptions attempts:1\n")];
+    let files = [
+        ("etc/nsswitch.conf", "hosts: dns\n"),
+        ("etc/resolv.conf", "nameserver 127.0.0.1\noptions attempts:1 timeout:3\n"),
+    ];
     let made = fs::create_dir("etc").and_then(|()| fs::create_dir("nothing"));
     made.and_then(|()| files.iter().try_for_each(|(file, text)| fs::write(file, text)))
         .map_err(|error| Stop::unexpected(format!("the folder etc cannot be made here: {error}")))?;
