@@ -109,19 +109,6 @@ pub static ERRNOS: &[Provocation] = &[
         play: name_server_fails,
     },
     Provocation {
-        name: "name-server-gives-up",
-        errno: "EAI_FAIL",
-        calls: &["getaddrinfo"],
-        cause: "The name server answers that it cannot say, and never will.",
-        cure: "Treat it like EAI_NONAME: to ask again does not help.",
-        documented: &["getaddrinfo(3)", "POSIX"],
-        remark: "Four answers that mean a failure were tried. glibc makes EAI_NONAME of one and EAI_AGAIN of three.",
-        needs: &[Lack::Namespaces],
-        way: Way::Never("glibc makes EAI_NONAME or EAI_AGAIN of every answer that tells of a failure"),
-        otherwise: &[],
-        play: name_server_gives_up,
-    },
-    Provocation {
         name: "other-family",
         errno: "EAI_ADDRFAMILY",
         calls: &["getaddrinfo"],
@@ -272,6 +259,19 @@ pub static ERRNOS: &[Provocation] = &[
         otherwise: &[],
         play: neither_four_nor_six,
     },
+    Provocation {
+        name: "name-server-gives-up",
+        errno: "EAI_FAIL",
+        calls: &["getaddrinfo"],
+        cause: "The name server answers that it cannot say, and never will.",
+        cure: "Treat it like EAI_NONAME: to ask again does not help.",
+        documented: &["getaddrinfo(3)", "POSIX"],
+        remark: "Four answers that mean a failure were tried. glibc makes EAI_NONAME of one and EAI_AGAIN of three.",
+        needs: &[Lack::Namespaces],
+        way: Way::Never("glibc makes EAI_NONAME or EAI_AGAIN of every answer that tells of a failure"),
+        otherwise: &[],
+        play: name_server_gives_up,
+    },
 ];
 
 /// Prints what getaddrinfo said, by the name of its code, and gives back the list that it made if it did not fail.
@@ -367,22 +367,6 @@ fn name_server_fails() -> Result<(), Stop> {
     let server = name_server(SERVFAIL)?;
     said_of_a_name();
     ended(server)
-}
-
-fn name_server_gives_up() -> Result<(), Stop> {
-    own_settings()?;
-    for (words, answer) in [
-        ("I did not understand", FORMERR),
-        ("I have failed", SERVFAIL),
-        ("I cannot do that", NOTIMP),
-        ("I refuse", REFUSED),
-    ] {
-        let server = name_server(answer)?;
-        println!("the name server: {words} ({answer})");
-        said_of_a_name();
-        ended(server)?;
-    }
-    Ok(())
 }
 
 /// Looks up a name, and prints what came of it.
@@ -492,11 +476,13 @@ fn refused(what: &str, errno: Errno) -> Stop {
 }
 
 fn other_family() -> Result<(), Stop> {
-    let hints = hints(libc::AF_INET6, libc::SOCK_STREAM, 0);
-    let mut list = ptr::null_mut();
-    // SAFETY: both texts end in a zero byte; `hints` is one; `list` is ours to be written to.
-    let code = unsafe { libc::getaddrinfo(c"127.0.0.1".as_ptr(), c"80".as_ptr(), &raw const hints, &raw mut list) };
-    said(code, list);
+    for (host, family) in [(c"127.0.0.1", libc::AF_INET6), (c"::1", libc::AF_INET)] {
+        let hints = hints(family, libc::SOCK_STREAM, libc::AI_NUMERICHOST);
+        let mut list = ptr::null_mut();
+        // SAFETY: both texts end in a zero byte; `hints` is one; `list` is ours to be written to.
+        let code = unsafe { libc::getaddrinfo(host.as_ptr(), c"80".as_ptr(), &raw const hints, &raw mut list) };
+        said(code, list);
+    }
     Ok(())
 }
 
@@ -614,6 +600,22 @@ fn neither_four_nor_six() -> Result<(), Stop> {
     // SAFETY: the text ends in a zero byte, and `bytes` has room for an address of either family.
     if unsafe { inet_pton(libc::AF_UNIX, c"127.0.0.1".as_ptr(), bytes.as_mut_ptr().cast()) } == -1 {
         println!("inet_pton: {:?}", Errno::last());
+    }
+    Ok(())
+}
+
+fn name_server_gives_up() -> Result<(), Stop> {
+    own_settings()?;
+    for (words, answer) in [
+        ("I did not understand", FORMERR),
+        ("I have failed", SERVFAIL),
+        ("I cannot do that", NOTIMP),
+        ("I refuse", REFUSED),
+    ] {
+        let server = name_server(answer)?;
+        println!("the name server: {words} ({answer})");
+        said_of_a_name();
+        ended(server)?;
     }
     Ok(())
 }
