@@ -415,7 +415,7 @@ fn answer_once(server: libc::c_int, answer: u8) -> Result<(), Stop> {
     // The answer is the question once more, with two bits set: this is an answer, and I do ask others if I must.
     message[2] |= 0x80;
     message[3] = 0x80 | answer;
-    // SAFETY: `message` has more than `count` bytes and `from` is `length` bytes long; sendto only reads them.
+    // SAFETY: `message` holds `count` bytes and `from` is `length` bytes long; sendto only reads them.
     if unsafe { libc::sendto(server, message.as_ptr().cast(), count, 0, (&raw const from).cast(), length) } == -1 {
         return Err(Stop::failed("sendto"));
     }
