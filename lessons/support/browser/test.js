@@ -119,6 +119,9 @@ function usedBySomebody(browser, report, server, folder, tell) {
       by(`what answers a question, ${width} px`, () => use.closedUntilAnswered(browser, report, server, CHOICE, width)),
       by(`what is closed, for everyone, ${width} px`, () => use.closedForEveryone(browser, report, server, CHOICE, width)),
       by(`without script, ${width} px`, () => use.withoutScript(browser, report, server, CHOICE, width)),
+      by(`the atlas, ${width} px`, async () => {
+        for (const script of [true, false]) await use.atlas(browser, report, server, width, script);
+      }),
     ]),
   ];
 }

@@ -210,7 +210,7 @@ export async function everyRun(browser, report, server, path, width) {
   const page = await open(browser, report, server, `/${path}`, where, { width });
   let runs = [];
   try {
-    runs = await page.evaluate(async () => [...document.querySelectorAll("section.trace")].map((section) => {
+    runs = await page.evaluate(async () => [...document.querySelectorAll("section.trace:not(.cause)")].map((section) => {
       const faults = [];
       const fault = (what) => faults.push(`${section.id}: ${what}`);
       const lines = section.querySelectorAll("ol > li[id]");
@@ -429,13 +429,66 @@ export async function withoutMemory(browser, report, server, { path }) {
   await page.context().close();
 }
 
+// The atlas: a table of its own width, filtered by call and by need with nothing but style sheets, by mouse and by keyboard,
+// with script and without; on paper all of it.
+export async function atlas(browser, report, server, width, javaScriptEnabled) {
+  const where = `atlas.html, ${width} px, ${javaScriptEnabled ? "with" : "without"} script`;
+  const page = await open(browser, report, server, "/atlas.html", where, { javaScriptEnabled, width });
+  await report.part(where, async () => {
+    const rows = page.locator(".atlas tbody tr");
+    const seen = async () => (await rows.filter({ visible: true }).count());
+    const all = await rows.count();
+    assert.ok(all > 40, `the atlas has ${all} rows only`);
+    assert.equal(await seen(), all, "something is hidden at first");
+    const radio = (name, value) => page.locator(`.atlas input[name="${name}"][value="${value}"]`);
+    await radio("atlas-call", "listen").check();
+    const ofListen = await seen();
+    assert.ok(ofListen > 0 && ofListen < all, `${ofListen} of ${all} rows are listen's`);
+    assert.equal(await page.locator(".atlas thead th").filter({ visible: true }).count(), 2, "other calls are to be seen");
+    assert.ok(!await sideways(page), "the page scrolls sideways");
+    await radio("atlas-need", "injected").check();
+    const both = await seen();
+    assert.ok(both > 0 && both < ofListen, `${both} of ${ofListen} rows are listen's and injected`);
+    for (const row of await rows.filter({ visible: true }).all()) {
+      assert.ok(await row.locator("td a").filter({ visible: true }).count() === 1, "a row is shown that has nothing to show");
+    }
+    // By keyboard: one stop for each group, the arrows choose in it.
+    await radio("atlas-call", "listen").focus();
+    await page.keyboard.press("ArrowRight");
+    assert.ok(await radio("atlas-call", "accept").isChecked(), "the arrow chooses nothing");
+    assert.ok(await showsFocus(page), "the focus is not to be seen");
+    await radio("atlas-call", "").check();
+    await radio("atlas-need", "").check();
+    assert.equal(await seen(), all, "something stays hidden");
+    // The table has more columns than a narrow page has room for: it scrolls in a region of its own.
+    const region = page.getByRole("region", { name: await page.locator(".atlas caption").textContent() });
+    await region.focus();
+    await page.keyboard.press("End");
+    if (width < 700) {
+      await region.evaluate((one) => { one.scrollLeft = one.scrollWidth; });
+      const [name, edge] = [await rows.first().locator("th").boundingBox(), await region.boundingBox()];
+      assert.ok(Math.abs(name.x - edge.x) < 4, "the errnos do not stay in sight");
+    }
+    assert.ok(!await sideways(page), "the page scrolls sideways");
+    // Each cell leads to its causes.
+    const cell = rows.first().locator("td a").first();
+    const href = await cell.getAttribute("href");
+    assert.match(href, /^[a-z]+-errnos\.html#E/, "a cell leads elsewhere");
+    await radio("atlas-call", "listen").check();
+    await page.emulateMedia({ media: "print" });
+    assert.equal(await seen(), all, "a filter holds on paper");
+    assert.equal(await page.locator(".atlas fieldset").filter({ visible: true }).count(), 0, "the filters are printed");
+  });
+  await page.context().close();
+}
+
 // Without script: everything is there, and what folds can be unfolded.
 export async function withoutScript(browser, report, server, { path, id }, width) {
   const where = `${path}, ${width} px, without script`;
   const page = await open(browser, report, server, `/${path}#${id}@3`, where, { javaScriptEnabled: false, width });
   await report.part(where, async () => {
     assert.equal(await page.locator(".step-through").count(), 0, "there is a button that does nothing");
-    for (const run of await page.locator("section.trace").all()) {
+    for (const run of await page.locator("section.trace:not(.cause)").all()) {
       const { steps, lines, name } = await run.evaluate((section) => ({
         name: section.id,
         steps: JSON.parse(section.querySelector("script[type='application/json']")?.textContent ?? '{"steps":[]}').steps.length,

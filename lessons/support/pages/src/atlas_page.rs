@@ -50,7 +50,7 @@ impl Source {
     }
 
     /// The function of a provocation: that of its own name, or the one that its `play` names.
-    fn function(&self, name: &str) -> Option<String> {
+    fn function(&self, name: &str) -> Option<(&Path, String)> {
         let own = name.replace('-', "_");
         self.take(&own).or_else(|| {
             let (file, at) = self.position(name);
@@ -60,9 +60,11 @@ impl Source {
         })
     }
 
-    fn take(&self, function: &str) -> Option<String> {
-        let take = |(file, text): &(PathBuf, String)| code::take(file, text, Some(function)).ok();
-        self.files.iter().find_map(take).map(|code| code.block())
+    /// A function: its file, and its code as a block of Markdown.
+    fn take(&self, function: &str) -> Option<(&Path, String)> {
+        let take = |(file, text): &'_ (PathBuf, String)| code::take(file, text, Some(function)).ok();
+        let (file, code) = self.files.iter().find_map(|file| Some((file, take(file)?)))?;
+        Some((&file.0, code.block()))
     }
 }
 
@@ -222,8 +224,12 @@ fn one(cause: &Cause, source: &Source, folder: &str, several_calls: bool) -> Str
     page +=
         &format!("<pre><code class=\"language-sh\">cargo run -p lesson-{} -- {name}</code></pre>\n", recording.lesson);
     page += &trace::evidence(recording, entry);
-    if let Some(code) = source.function(name) {
-        page += &format!("<details><summary>The code</summary>\n\n{code}\n\n</details>\n");
+    if let Some((file, code)) = source.function(name) {
+        page += &format!(
+            "<details><summary>The code</summary>\n\n{code}\n\n<p class=\"file\">From <code>{}</code></p>\n\
+             </details>\n",
+            escape(&file.display().to_string())
+        );
     }
     page += &format!(
         "<p class=\"source\">{} <a href=\"{}/{name}.json\">The recording</a></p>\n</section>\n",

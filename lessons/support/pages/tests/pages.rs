@@ -101,6 +101,124 @@ fn recording(experiment: &str) -> String {
     .to_string()
 }
 
+/// A recording for the atlas: bind gives EINVAL, and so does this of it.
+fn cause(name: &str, entry: serde_json::Value) -> String {
+    let mut recording: serde_json::Value = serde_json::from_str(&recording(name)).expect("it is JSON");
+    recording["atlas"] = entry;
+    (recording["shows"], recording["notice"]) = (format!("Why {name}.").into(), "Do \"this\".".into());
+    recording.to_string()
+}
+
+/// The project with three causes, of which the source tells in another order than that of their names.
+fn with_an_atlas() -> Project {
+    let project = Project::new();
+    for (name, entry) in [
+        (
+            "again",
+            serde_json::json!({
+                "errno": "EINVAL", "calls": ["bind"], "documented": ["bind(2)", "POSIX"], "needs": ["namespaces", "ipv6"],
+                "remark": "The page says <more>.",
+            }),
+        ),
+        ("strange", serde_json::json!({"errno": "EINVAL", "calls": ["bind"]})),
+        (
+            "never-seen",
+            serde_json::json!({
+                "errno": "ENOSR", "calls": ["bind", "bind6"], "documented": ["POSIX"],
+                "injected": {"never": "there are no streams."},
+            }),
+        ),
+    ] {
+        project.write(&format!("book/traces/bind/errnos/{name}.json"), &cause(name, entry));
+    }
+    let described =
+        ["strange", "again", "never-seen"].map(|name| format!("    name: \"{name}\",\n    play: ordinary,\n"));
+    let functions = "fn strange() {\n    odd();\n}\n\nfn again() {}\n\nfn ordinary() {\n    as_ever();\n}\n";
+    project.write("lessons/bind/src/errnos.rs", &format!("{}\n{functions}", described.concat()));
+    project
+}
+
+#[test]
+fn the_errnos_of_a_lesson_become_a_page_of_causes() {
+    let chapters = [
+        ("bind.md", "[In short](traces/bind/errnos/#list)\n"),
+        ("bind-errnos.md", "# All\n\n[All](traces/bind/errnos/)\n"),
+        (
+            "atlas.md",
+            "[The table](traces/#atlas)\n\n[Counted](traces/#atlas-counts)\n\n[Both](traces/#atlas-disagreements)\n",
+        ),
+        (
+            "errnos.md",
+            &format!(
+                "{RUN}\n\n## EINVAL\n\n[Shown by](traces/#EINVAL)\n\nSee [it](traces/bind/errnos/#ENOSR), [all](traces/#atlas).\n"
+            ),
+        ),
+    ];
+    let pages = with_an_atlas().expand(&chapters).expect("nothing is missing");
+    let [short, all, atlas, errnos] = pages.as_slice() else { panic!("there are four") };
+
+    for part in [
+        "<dt>Documented</dt>\n<dd><a href=\"bind-errnos.md#EINVAL\"><code>EINVAL</code></a> (<code>bind</code>)</dd>",
+        "<dt>Documented, but never given</dt>\n<dd><a href=\"bind-errnos.md#ENOSR\"><code>ENOSR</code></a></dd>",
+    ] {
+        assert!(short.contains(part), "{part}\nis not in\n{short}");
+    }
+    for part in [
+        "\n## EINVAL {#EINVAL}\n\n<p class=\"about\">“Invalid argument”, number 22, <strong>documented</strong>. See it \
+         <a href=\"errnos.md#einval\">among the errnos of this book</a> and <a href=\"atlas.md#EINVAL\">in the atlas</a>.</p>",
+        "<section class=\"trace cause\" id=\"bind/again\" aria-label=\"EINVAL: again\">\n\n### again\n\n<p>Why again.</p>",
+        "<p><b>Cure:</b> Do “this”.</p>",
+        "<dt>Documents</dt><dd>bind(2), POSIX</dd>",
+        "<dt>Documents</dt><dd>none says so</dd>",
+        "<dt>It takes</dt><dd>a network of its own, IPv6</dd>",
+        "<b>Documents and kernel disagree:</b> The page says &lt;more&gt;.</p>",
+        "since the kernel never says it: there are no streams.</p>",
+        "cargo run -p lesson-bind -- again</code>",
+        "<samp>bind(3) = -1 EINVAL (Invalid argument)</samp></summary>",
+        "<li id=\"bind/again@2\" class=\"failed\">",
+        "<summary>The code</summary>\n\n```rust\nfn strange() {\n    odd();\n}\n```\n\n<p class=\"file\">From <code>lessons/bind/src/errnos.rs</code>",
+        "fn ordinary() {\n    as_ever();",
+        "<a href=\"traces/bind/errnos/again.json\">The recording</a>",
+    ] {
+        assert!(all.contains(part), "{part}\nis not in\n{all}");
+    }
+    assert!(all.find("### strange") < all.find("### again"), "they come in the order of the source:\n{all}");
+    for part in [
+        "<th scope=\"col\"><a href=\"bind-errnos.md\"><code>bind</code></a></th>",
+        "<tr id=\"EINVAL\"><th scope=\"row\"><a href=\"errnos.md#einval\"><code>EINVAL</code></a>",
+        "<td class=\"d\" data-needs=\"nothing network ipv6\"><a href=\"bind-errnos.md#EINVAL\">",
+        "<span class=\"vh\">documented, 2 causes</span>",
+        "<td class=\"n\" data-needs=\"injected\">",
+        "<input type=\"radio\" name=\"atlas-need\" value=\"network\"> a network of its own</label>",
+        "<strong>3 pairs of a call and an errno</strong>, with 3 causes in all. <strong>1</strong> of the pairs are provoked live",
+        "<a href=\"bind-errnos.md#bind/again\"><code>EINVAL</code></a> from <code>bind</code>: The page says &lt;more&gt;.",
+    ] {
+        assert!(atlas.contains(part), "{part}\nis not in\n{atlas}");
+    }
+    for part in ["<a href=\"atlas.md#EINVAL\">the atlas</a>", "[it](bind-errnos.md#ENOSR), [all](atlas.md)."] {
+        assert!(errnos.contains(part), "{part}\nis not in\n{errnos}");
+    }
+}
+
+#[test]
+fn an_atlas_that_is_not_recorded_yet_says_so() {
+    let page = Project::new()
+        .page("[All](traces/bind/errnos/)\n\n[In short](traces/bind/errnos/#list)\n\n[T](traces/#atlas)\n");
+    let page = page.expect("that is no fault");
+    assert_eq!(page.matches("Nothing is recorded of").count(), 3, "{page}");
+}
+
+#[test]
+fn what_the_atlas_does_not_have_is_a_fault() {
+    let book = with_an_atlas();
+    assert!(book.fault("[x](traces/bind/errnos/#table)\n").contains("the atlas has no part"));
+    assert!(book.fault("See [x](traces/bind/errnos/).\n").contains("no page shows that"));
+    let fault = book.fault("[All](traces/bind/errnos/)\n\nSee [x](traces/bind/errnos/#EPERM).\n");
+    assert!(fault.contains("EPERM is not in this part"), "{fault}");
+    book.write("book/traces/bind/errnos/plain.json", &recording("plain"));
+    assert!(book.fault("[All](traces/bind/errnos/)\n").contains("is not the recording of an errno's cause"));
+}
+
 const RUN: &str = "[Two](traces/bind/port-in-use.json)";
 
 #[test]

@@ -226,6 +226,10 @@ struct Names {
     inodes: Order<String>,
 }
 
+/// The families whose addresses begin with a port.
+const INET: u16 = libc::AF_INET as u16;
+const INET6: u16 = libc::AF_INET6 as u16;
+
 /// The calls that start a process or a thread.
 const START: [&str; 4] = ["fork", "vfork", "clone", "clone3"];
 
@@ -296,6 +300,11 @@ impl Names {
         for arg in &mut call.args {
             arg.text = self.rename_text(&arg.text).into();
             match &mut arg.value {
+                // Of an Internet address that is too short to be one, the first two bytes are the port's.
+                Some(Value::Address(Address::Other { number: INET | INET6, data })) => {
+                    data.iter_mut().take(2).for_each(|byte| *byte = 0);
+                    arg.text = format!("an address that is too short: {data:?}").into();
+                }
                 Some(Value::Address(address)) => self.rename_address(address),
                 Some(Value::Pointer(pointer)) => *pointer = self.pointer(*pointer),
                 Some(Value::Bytes(bytes)) if asks_a_name_server(bytes) => {

@@ -87,9 +87,9 @@ fn what_makes_no_sense_ends_with_2() {
 #[test]
 fn help_tells_of_everything() {
     let sample = Sample::new();
-    let commands = ["serve", "build", "record", "check", "hint", "exercises", "--port", "--open", "127.0.0.1"];
+    let commands = ["serve", "build", "record", "check", "hint", "exercises", "errno", "--port", "--open", "127.0.0.1"];
     says(&sample, &["--help"], 0, &commands);
-    for command in ["serve", "build", "record", "check", "hint", "exercises"] {
+    for command in ["serve", "build", "record", "check", "hint", "exercises", "errno"] {
         says(&sample, &[command, "--help"], 0, &["Usage: cargo workbook"]);
     }
 }
@@ -229,4 +229,90 @@ fn what_is_not_there_cannot_be_recorded() {
     let error = record::record(&sample.project, &sample.programs(), &wanted, Options::default(), &mut nobody);
     let error = error.expect_err("there is no such experiment").to_string();
     assert!(error.contains("no experiment gone") && error.contains("two-ends"), "{error}");
+}
+
+#[test]
+fn what_is_for_the_atlas_is_recorded_apart() {
+    let sample = Sample::with_an_atlas();
+    let kept = "book/traces/sample/errnos/port-taken.json";
+    fs::remove_file(sample.file(kept)).expect("it was there");
+    sample.write("book/traces/sample/errnos/lost.json", "{}");
+    let name = |name: &str, done| (name.to_string(), done);
+    // One alone, by its name.
+    let one = ["sample/port-taken"];
+    assert_eq!(record(&sample, &one, Options::default()), [name("sample/port-taken", Done::New)]);
+    assert!(sample.file(kept).is_file() && !sample.file("book/traces/sample/port-taken.json").exists());
+    assert_eq!(
+        record(&sample, &["sample"], Options::default()),
+        [
+            name("sample/two-sockets", Done::Unchanged),
+            name("sample/two-ends", Done::Unchanged),
+            name("sample/port-taken", Done::Unchanged),
+            name("sample/no-memory", Done::Unchanged),
+            name("sample/lost", Done::Removed),
+        ]
+    );
+    // The stories keep to themselves.
+    let stories = record::kept(&sample.project).expect("they can be read");
+    assert_eq!(stories.len(), 2, "{stories:?}");
+}
+
+#[test]
+fn an_atlas_that_is_gone_is_removed() {
+    let sample = Sample::with_an_atlas();
+    let mut catalogue = sample.json("lessons/sample/runs/catalogue.json");
+    catalogue.as_object_mut().expect("it is an object").remove("atlas");
+    sample.write("lessons/sample/runs/catalogue.json", &catalogue.to_string());
+    let done = record(&sample, &[], Options::default());
+    assert_eq!(done.iter().filter(|(_, done)| *done == Done::Removed).count(), 2, "{done:?}");
+    assert!(!sample.file("book/traces/sample/errnos").exists());
+}
+
+#[test]
+fn an_errno_is_told_by_name_and_number() {
+    let sample = Sample::with_an_atlas();
+    for asked in ["EADDRINUSE", "eaddrinuse", "98"] {
+        says(
+            &sample,
+            &["errno", asked],
+            0,
+            &[
+                "EADDRINUSE (98): Address already in use\n",
+                "from bind (documented)",
+                "  port-taken\n    The cause of port-taken.\n    Cure: The cure of port-taken.\n",
+                "Documents: bind(2), POSIX.",
+                "Documents and kernel disagree: The page says more than the kernel.",
+                "It takes a network of its own.",
+                "sample/two-sockets",
+                "  cargo run -p lesson-sample -- EADDRINUSE\n",
+            ],
+        );
+    }
+    let words =
+        ["from bind (undocumented), socket (undocumented)", "only elsewhere: it takes a machine without memory."];
+    says(&sample, &["errno", "ENOMEM"], 0, &words);
+    let told = text(&workbook(&sample, &["errno", "ENOMEM"]).stdout);
+    assert!(!told.contains("In the chapters") && !told.contains("port-taken"), "{told}");
+    assert!(!told.contains('\u{1b}'), "no colour in a pipe: {told}");
+}
+
+#[test]
+fn all_errnos_are_listed_with_their_calls() {
+    let sample = Sample::with_an_atlas();
+    let words = [
+        "EADDRINUSE  bind\n",
+        "ENOMEM      bind, socket\n",
+        "3 pairs of a call and an errno, with 2 causes: 1 provoked live",
+    ];
+    says(&sample, &["errno"], 0, &words);
+}
+
+#[test]
+fn an_errno_that_is_none_gets_the_nearest() {
+    let sample = Sample::with_an_atlas();
+    says(&sample, &["errno", "EADDRINUS"], 2, &["there is no errno EADDRINUS.", "Did you mean EADDRINUSE?"]);
+    says(&sample, &["errno", "EPERM"], 2, &["no call of this book gives EPERM (Operation not permitted)."]);
+    says(&sample, &["errno", "1"], 2, &["no call of this book gives 1, which is EPERM"]);
+    says(&sample, &["errno", "-2"], 2, &["EAI_NONAME"]);
+    says(&sample, &["errno", "xyzzy"], 2, &["there is no errno xyzzy.", "`cargo workbook errno` lists them"]);
 }

@@ -555,3 +555,102 @@ fn what_mdbook_gets_wrong_is_still_wrong() {
     let page = sample.read("target/book/404.html");
     assert!(page.contains("href=\"#document-not-found-404\"") && page.contains("<base href"));
 }
+
+#[test]
+fn an_atlas_with_nothing_wrong_passes() {
+    let report = Sample::with_an_atlas().check(&Rule::ALL);
+    assert_eq!(report.findings, [], "{report:#?}");
+    let all = "2 recordings, and 2 of the atlas, compared with fresh runs".to_string();
+    assert!(report.looked_at.contains(&all), "{:?}", report.looked_at);
+}
+
+#[test]
+fn the_stories_can_be_checked_alone() {
+    let sample = Sample::with_an_atlas();
+    sample.replace("lessons/sample/runs/port-taken.json", "SOCK_STREAM", "SOCK_DGRAM");
+    let report = sample.check(&[Rule::Stories]);
+    assert_eq!(
+        (report.findings.len(), report.looked_at),
+        (0, vec!["2 recordings compared with fresh runs".to_string()])
+    );
+}
+
+const CAUSE: &str = "lessons/sample/runs/port-taken.json";
+const KEPT_CAUSE: &str = "book/traces/sample/errnos/port-taken.json";
+
+#[test]
+fn a_recording_of_the_atlas_is_compared_like_all_others() {
+    let sample = Sample::with_an_atlas();
+    sample.replace(CAUSE, "SOCK_STREAM", "SOCK_DGRAM");
+    let finding = sample.only_finding(Rule::Recordings);
+    assert_finding(&finding, &format!("{KEPT_CAUSE}:1"), &["SOCK_DGRAM", "cargo workbook record sample/port-taken"]);
+
+    let sample = Sample::with_an_atlas();
+    sample.replace(CAUSE, "The page says more", "The page says less");
+    let finding = sample.only_finding(Rule::Recordings);
+    assert_finding(&finding, &format!("{KEPT_CAUSE}:1"), &["for the atlas", "The page says less"]);
+
+    let sample = Sample::with_an_atlas();
+    std::fs::remove_file(sample.file(KEPT_CAUSE)).expect("it was there");
+    let finding = sample.only_finding(Rule::Recordings);
+    assert_finding(&finding, &format!("{KEPT_CAUSE}:1"), &["no recording"]);
+}
+
+#[test]
+fn a_provocation_that_does_not_provoke_is_found_where_it_is_described() {
+    let sample = Sample::with_an_atlas();
+    sample.replace("lessons/sample/runs/no-memory.json", "\"outcome\":0", "\"outcome\":null");
+    let finding = sample.only_finding(Rule::Recordings);
+    assert_finding(&finding, "lessons/sample/src/errnos.rs:7", &["sample/no-memory", "does not do what it claims"]);
+}
+
+#[test]
+fn a_provocation_has_a_name_and_a_function_of_its_own() {
+    let sample = Sample::with_an_atlas();
+    sample.replace("lessons/sample/src/errnos.rs", "fn port_taken()", "fn port_is_taken()");
+    let finding = sample.only_finding(Rule::Names);
+    assert_finding(&finding, "lessons/sample/src/errnos.rs:3", &["sample/port-taken", "no function", "port_taken"]);
+
+    let sample = Sample::with_an_atlas();
+    sample.replace("lessons/sample/runs/catalogue.json", "\"name\":\"no-memory\"", "\"name\":\"two-ends\"");
+    let findings = sample.check(&[Rule::Names]).findings;
+    assert!(findings.iter().any(|finding| finding.what.contains("two-ends more than once")), "{findings:#?}");
+}
+
+#[test]
+fn functions_may_lie_in_files_of_their_own() {
+    let sample = Sample::with_an_atlas();
+    sample.replace("lessons/sample/src/errnos.rs", "fn port_taken()", "fn nothing()");
+    sample.write("lessons/sample/src/errnos/ports.rs", "pub(super) fn port_taken() {}\n");
+    assert_eq!(sample.check(&[Rule::Names]).findings, []);
+}
+
+#[test]
+fn an_atlas_that_no_page_shows_is_found() {
+    let sample = Sample::with_an_atlas();
+    sample.write("book/sample-errnos.md", "# Every errno\n\nSee [all](traces/sample/errnos/).\n");
+    let finding = sample.only_finding(Rule::Names);
+    assert_finding(&finding, "lessons/sample/src/errnos.rs:1", &["no page shows", "traces/sample/errnos/"]);
+}
+
+#[test]
+fn a_recording_of_the_atlas_whose_provocation_is_gone_is_found() {
+    let sample = Sample::with_an_atlas();
+    let text = sample.read(KEPT_CAUSE);
+    sample.write("book/traces/sample/errnos/gone.json", &text);
+    let finding = sample.only_finding(Rule::Names);
+    assert_finding(&finding, "book/traces/sample/errnos/gone.json:1", &["sample/gone", "cargo workbook record"]);
+}
+
+#[test]
+fn commands_with_errnos_are_looked_at() {
+    let sample = Sample::with_an_atlas();
+    sample.append(
+        PAGE,
+        "\n```sh\ncargo workbook errno ENOMEM\ncargo workbook errno 98\ncargo workbook errno\n\
+         cargo run -p lesson-sample -- ENOMEM\ncargo run -p lesson-sample -- port-taken\n```\n",
+    );
+    assert_eq!(sample.check(&[Rule::Names]).findings, []);
+    sample.append(PAGE, "\nSo says `cargo workbook errno EPERM`.\n");
+    assert!(sample.only_finding(Rule::Names).what.contains("no lesson has EPERM"));
+}

@@ -24,7 +24,7 @@ const TRIES: usize = 3;
 /// (The experiments of the stories are played one after another: some give a port back and bind it again.)
 const AT_A_TIME: usize = 8;
 
-pub(super) fn check(project: &Project, programs: &[Program], report: &mut Report) -> Result<()> {
+pub(super) fn check(project: &Project, programs: &[Program], with_atlas: bool, report: &mut Report) -> Result<()> {
     let mut summary = Summary::default();
     let mut of_the_atlas: Vec<(&Program, String)> = Vec::new();
     for program in programs {
@@ -33,7 +33,9 @@ pub(super) fn check(project: &Project, programs: &[Program], report: &mut Report
             let done = experiment(project, program, Part::Story, &entry.name, report)?;
             summary.add(&format!("{}/{}", program.lesson, entry.name), done, report);
         }
-        of_the_atlas.extend(catalogue.atlas.into_iter().map(|entry| (program, entry.name)));
+        if with_atlas {
+            of_the_atlas.extend(catalogue.atlas.into_iter().map(|entry| (program, entry.name)));
+        }
     }
     let stories = summary.compared;
     let queue = Mutex::new(of_the_atlas.into_iter());

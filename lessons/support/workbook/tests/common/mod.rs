@@ -80,6 +80,48 @@ impl Sample {
         Sample { folder, project }
     }
 
+    /// The same with a part of the atlas: `sample/port-taken`, which is provoked live, and `sample/no-memory`, which is injected.
+    pub fn with_an_atlas() -> Sample {
+        let sample = Sample::new();
+        let live = serde_json::json!({
+            "errno": "EADDRINUSE", "calls": ["bind"], "documented": ["bind(2)", "POSIX"],
+            "remark": "The page says more than the kernel.", "needs": ["namespaces"],
+        });
+        let injected = serde_json::json!({
+            "errno": "ENOMEM", "calls": ["bind", "socket"],
+            "injected": {"elsewhere": "it takes a machine without memory"},
+        });
+        let mut catalogue = sample.json("lessons/sample/runs/catalogue.json");
+        catalogue["atlas"] = serde_json::json!([]);
+        for (name, errno, entry) in [("port-taken", "EADDRINUSE", live), ("no-memory", "ENOMEM", injected)] {
+            let (cause, cure) = (format!("The cause of {name}."), format!("The cure of {name}."));
+            catalogue["atlas"].as_array_mut().expect("it is a list").push(serde_json::json!({
+                "name": name, "shows": cause, "notice": cure, "errnos": [errno], "outcomes": ["", ""], "atlas": entry,
+            }));
+            let mut run = sample.json("lessons/sample/runs/two-sockets.json");
+            run["experiment"] = name.into();
+            (run["shows"], run["notice"], run["atlas"]) = (cause.into(), cure.into(), entry);
+            sample.write(&format!("lessons/sample/runs/{name}.json"), &run.to_string());
+            sample.write(&format!("book/traces/sample/errnos/{name}.json"), &run.to_string());
+        }
+        sample.write("lessons/sample/runs/catalogue.json", &catalogue.to_string());
+        sample.write(
+            "lessons/sample/src/errnos.rs",
+            "static ERRNOS: &[Provocation] = &[\n    Provocation {\n        name: \"port-taken\",\n        play: port_taken,\n    },\n    \
+             Provocation {\n        name: \"no-memory\",\n        play: ordinary,\n    },\n];\n\n\
+             fn port_taken() {\n    taken();\n}\n\nfn ordinary() {\n    as_ever();\n}\n",
+        );
+        sample.append("book/SUMMARY.md", "- [Every errno](sample-errnos.md)\n- [The atlas](atlas.md)\n");
+        sample.write("book/sample-errnos.md", "# Every errno\n\n[All](traces/sample/errnos/)\n");
+        sample.write("book/atlas.md", "# The atlas\n\n[All](traces/#atlas)\n");
+        sample
+    }
+
+    /// A file of it that is JSON.
+    pub fn json(&self, path: &str) -> serde_json::Value {
+        serde_json::from_str(&self.read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
     /// A file of it.
     pub fn file(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
