@@ -61,40 +61,58 @@ export const settled = (page) => page.evaluate(async () => {
   for (let frame = 0; frame < 2; frame++) await new Promise((resolve) => requestAnimationFrame(resolve));
 });
 
-// What axe says against the page: a line per element. For the colours alone, one of all elements is asked that have the same
-// colours, on the same backgrounds, in the same letters: their contrast is the same, and a chapter has thousands of them.
-export async function violations(page, { coloursAlone = false, inside = null } = {}) {
+// What axe says against the page: a line per element. "structure" is all that it knows but the colours. For "colours", it is
+// asked of one among all elements that have the same colours on the same backgrounds in the same letters: their contrast is
+// the same, and a chapter has thousands of them. What has been found right once is known in the whole book.
+export async function violations(page, report, { only = ["structure", "colours"], inside = null } = {}) {
   if (!await page.evaluate(() => Boolean(window.axe))) await page.evaluate(axe);
-  return await page.evaluate(async ([standards, rules, inside]) => {
-    const backgrounds = new Map([[null, ""]]);
-    const background = (one) => {
-      if (!backgrounds.has(one)) {
-        const style = getComputedStyle(one);
-        const own = [style.backgroundColor, style.backgroundImage, style.opacity, style.filter, style.mixBlendMode].join(" ");
-        backgrounds.set(one, `${background(one.parentElement)}/${own === "rgba(0, 0, 0, 0) none 1 none normal" ? "" : own}`);
-      }
-      return backgrounds.get(one);
-    };
-    const kinds = new Map();
-    if (rules) {
-      for (const one of document.body.querySelectorAll("*")) {
-        const hasText = [...one.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
-        if (!hasText || !one.checkVisibility({ visibilityProperty: true })) continue;
-        const { color, fontSize, fontWeight, textShadow, textDecorationLine } = getComputedStyle(one);
-        const kind = [one.localName, color, fontSize, fontWeight, textShadow, textDecorationLine, background(one)].join(" ");
-        if (!kinds.has(kind)) kinds.set(kind, one);
-      }
-    }
-    const { violations } = await window.axe.run(rules ? { include: [...kinds.values()] } : inside ?? document, {
-      runOnly: rules ? { type: "rule", values: rules } : { type: "tag", values: standards },
-      resultTypes: ["violations"], elementRef: false, preload: false, iframes: false, performanceTimer: false,
-    });
-    return violations.flatMap((rule) => rule.nodes.map((node) => {
-      const why = node.failureSummary.split("\n").slice(1).map((line) => line.trim()).filter(Boolean);
-      return `${rule.id} at ${node.target.flat().join(" ")}: ${why[0] ?? rule.help}`;
-    }));
-  }, [STANDARDS, coloursAlone ? COLOUR_RULES : null, inside]);
+  const found = [];
+  if (only.includes("structure")) found.push(...await asked(page, { kinds: null, inside }));
+  if (only.includes("colours")) {
+    const kinds = (await kindsOf(page, inside)).filter((kind) => !report.colours.has(kind));
+    const wrong = kinds.length ? await asked(page, { kinds, inside }) : [];
+    found.push(...wrong);
+    if (!wrong.length) for (const kind of kinds) report.colours.add(kind);
+  }
+  return found;
 }
+
+// The kinds of text that there are, each with all that its contrast depends on. The page keeps an element of each.
+const kindsOf = (page, inside) => page.evaluate((inside) => {
+  const backgrounds = new Map([[null, ""]]);
+  const background = (one) => {
+    if (!backgrounds.has(one)) {
+      const style = getComputedStyle(one);
+      const own = [style.backgroundColor, style.backgroundImage, style.opacity, style.filter, style.mixBlendMode].join(" ");
+      backgrounds.set(one, `${background(one.parentElement)}/${own === "rgba(0, 0, 0, 0) none 1 none normal" ? "" : own}`);
+    }
+    return backgrounds.get(one);
+  };
+  window.kinds = new Map();
+  const roots = inside ? [...document.querySelectorAll(inside)] : [document.body];
+  for (const one of roots.flatMap((root) => [root, ...root.querySelectorAll("*")])) {
+    const hasText = [...one.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    if (!hasText || !one.checkVisibility({ visibilityProperty: true })) continue;
+    const { color, fontSize, fontWeight, textShadow, textDecorationLine } = getComputedStyle(one);
+    // A link must stand out from the text that it is in.
+    const around = one.closest("a") ? getComputedStyle(one.closest("a").parentElement).color : "";
+    const kind = [one.localName, color, fontSize, fontWeight, textShadow, textDecorationLine, around, background(one)].join(" ");
+    if (!window.kinds.has(kind)) window.kinds.set(kind, one);
+  }
+  return [...window.kinds.keys()];
+}, inside);
+
+const asked = (page, { kinds, inside }) => page.evaluate(async ([standards, colours, kinds, inside]) => {
+  const { violations } = await window.axe.run(kinds ? { include: kinds.map((kind) => window.kinds.get(kind)) } : inside ?? document, {
+    runOnly: kinds ? { type: "rule", values: colours } : { type: "tag", values: standards },
+    rules: kinds ? {} : Object.fromEntries(colours.map((rule) => [rule, { enabled: false }])),
+    resultTypes: ["violations"], elementRef: false, preload: false, iframes: false, performanceTimer: false,
+  });
+  return violations.flatMap((rule) => rule.nodes.map((node) => {
+    const why = node.failureSummary.split("\n").slice(1).map((line) => line.trim()).filter(Boolean);
+    return `${rule.id} at ${node.target.flat().join(" ")}: ${why[0] ?? rule.help}`;
+  }));
+}, [STANDARDS, COLOUR_RULES, kinds, inside]);
 
 // Which elements make the page wider than the window, if it is.
 export const sideways = (page) => page.evaluate(() => {
@@ -188,12 +206,10 @@ export async function look(browser, report, server, path, width, { themes = THEM
     await settled(page);
     if (screenshots) await page.screenshot({ path: join(screenshots, `${name.replaceAll("/", "-")}-light-${width}.png`), fullPage: true });
 
-    // The page of all chapters has nothing that the chapters have not, and takes minutes for each width: one must do.
-    const full = name !== "print.html" || width === WIDTHS[0];
-    if (full) {
-      for (const what of await violations(page)) report.fault(at("light"), what);
-      report.count += 1;
-    }
+    // The page of all chapters has nothing that the chapters have not, and takes long: its elements are asked at one width.
+    const structure = name !== "print.html" || width === WIDTHS[0] ? ["structure"] : [];
+    for (const what of await violations(page, report, { only: [...structure, "colours"] })) report.fault(at("light"), what);
+    report.count += 1;
     const before = await shape(page);
     for (const theme of themes.filter((theme) => theme !== "light")) {
       page.place = at(theme);
@@ -203,12 +219,10 @@ export async function look(browser, report, server, path, width, { themes = THEM
         continue;
       }
       await wide(theme, "");
-      if (full) {
-        // Where only colours differ, only the rules about colours can find something else.
-        const same = await shape(page) === before;
-        for (const what of await violations(page, { coloursAlone: same })) report.fault(at(theme), what);
-        report.count += 1;
-      }
+      // Where only colours differ, only the rules about colours can find something else.
+      const same = await shape(page) === before;
+      for (const what of await violations(page, report, { only: [...(same ? [] : structure), "colours"] })) report.fault(at(theme), what);
+      report.count += 1;
       if (screenshots) await page.screenshot({ path: join(screenshots, `${name.replaceAll("/", "-")}-${theme}-${width}.png`), fullPage: true });
     }
     return { weight, shift, addresses, anchors };

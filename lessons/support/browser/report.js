@@ -2,6 +2,8 @@
 export class Report {
   count = 0;
   faults = [];
+  // The kinds of text whose colours have been found right.
+  colours = new Set();
 
   // One check. `what` is only made into words when it fails.
   check(holds, where, what) {

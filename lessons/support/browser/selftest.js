@@ -79,25 +79,28 @@ const IN_THE_BOOK = [
   ["pages.css", ".choice p { display: none;", ".choice p {", use.predictions, /a reason shows before/],
 ];
 
-async function book(browser, report, server, choice) {
-  for (const [file, from, to, act, wanted] of IN_THE_BOOK) {
-    const [stem, ending = "js"] = file.split(".");
-    const path = ending === "html" ? `/${file}` : [...server.files].find((path) => new RegExp(`/theme/${stem}-[0-9a-f]+\\.${ending}$`).test(path));
-    const where = `a mistake made on purpose in ${stem}.${ending}`;
-    let changed = false;
-    server.change(path, (text) => {
-      changed = text.includes(from);
-      return text.replace(from, to);
-    });
-    const found_here = new Report();
+async function mistake(browser, report, folder, choice, [file, from, to, act, wanted]) {
+  const [stem, ending = "js"] = file.split(".");
+  const where = `a mistake made on purpose in ${stem}.${ending}`;
+  // A server of its own, so that nobody else reads the changed file.
+  const server = await serve(folder);
+  const path = ending === "html" ? `/${file}` : [...server.files].find((path) => new RegExp(`/theme/${stem}-[0-9a-f]+\\.${ending}$`).test(path));
+  let changed = false;
+  server.change(path, (text) => {
+    changed ||= text.includes(from);
+    return text.replace(from, to);
+  });
+  const found_here = new Report();
+  try {
     await act(browser, found_here, server, choice, 1280);
-    server.change(path, null);
-    if (!report.check(changed, where, `“${from}” is not there any more: give this mistake its new form`)) continue;
-    report.check(found(found_here, wanted), where, () => `“${to}” for “${from}” is not found; found: ${found_here.faults.join("; ") || "nothing"}`);
+  } finally {
+    await server.close();
   }
+  if (!report.check(changed, where, `“${from}” is not there any more: give this mistake its new form`)) return;
+  report.check(found(found_here, wanted), where, () => `“${to}” for “${from}” is not found; found: ${found_here.faults.join("; ") || "nothing"}`);
 }
 
-export async function selftest(browser, report, server, choice) {
-  await sample(browser, report);
-  await book(browser, report, server, choice);
+// What there is to try, one by one.
+export function selftest(browser, report, folder, choice) {
+  return [() => sample(browser, report), ...IN_THE_BOOK.map((one) => () => mistake(browser, report, folder, choice, one))];
 }

@@ -137,10 +137,6 @@ async function main() {
   const tell = (what) => console.log(`${((Date.now() - begin) / 1000).toFixed(0).padStart(4)} s  ${what}`);
   try {
     console.log(`${browser.browserType().name()} ${browser.version()}; ${server.pages.length} pages in ${folder}`);
-    if (!only) {
-      await selftest(browser, report, server, CHOICE);
-      tell("mistakes made on purpose are found");
-    }
     const wanted = only?.split(",");
     const unknown = wanted?.find((name) => !server.pages.includes(`/${name}.html`));
     if (unknown) throw new Error(`there is no page ${unknown}: there are ${server.pages.map((path) => basename(path, ".html")).join(", ")}`);
@@ -171,7 +167,15 @@ async function main() {
         steps += stepped.steps;
       })),
     ]);
-    if (!only) reading.push(...usedBySomebody(browser, report, server, folder, tell));
+    if (!only) {
+      const mistakes = selftest(browser, report, folder, CHOICE);
+      let left = mistakes.length;
+      reading.push(...usedBySomebody(browser, report, server, folder, tell), ...mistakes.map((one) => async () => {
+        await one();
+        left -= 1;
+        if (!left) tell(`${mistakes.length} mistakes made on purpose are looked for`);
+      }));
+    }
     await together(workers, reading);
     links(report, server, seen);
     const weight = own(report);

@@ -260,7 +260,7 @@ export async function playerForEveryone(browser, report, server, { path, id }, w
       page.place = where(theme);
       assert.ok(await choose(page, theme), `the theme ${theme} cannot be chosen`);
       report.count += 1;
-      for (const fault of await violations(page, { inside: `[id="${id}"]` })) report.fault(where(theme), fault);
+      for (const fault of await violations(page, report, { inside: `[id="${id}"]` })) report.fault(where(theme), fault);
       const wide = await sideways(page);
       report.check(!wide, where(theme), `scrolls sideways: ${wide}`);
     }
@@ -278,7 +278,7 @@ export async function closedForEveryone(browser, report, server, { path, id }, w
       page.place = where(theme);
       assert.ok(await choose(page, theme), `the theme ${theme} cannot be chosen`);
       report.count += 1;
-      for (const fault of await violations(page, { inside: `[id="${id}"]` })) report.fault(where(theme), fault);
+      for (const fault of await violations(page, report, { inside: `[id="${id}"]` })) report.fault(where(theme), fault);
     }
   });
   await page.context().close();
@@ -524,7 +524,8 @@ export async function withoutScript(browser, report, server, { path, id }, width
 // What axe says of the page as a reader without script has it, by day and by night. axe is a script itself, so the page
 // comes with its scripts taken out and what stands in <noscript> let out.
 export async function withoutScriptForEveryone(browser, report, server, path, width) {
-  for (const colorScheme of ["light", "dark"]) {
+  // By night only the colours differ, and they are the same at each width.
+  for (const colorScheme of width === 375 ? ["light", "dark"] : ["light"]) {
     const where = `${path}, ${width} px, without script, a ${colorScheme} system`;
     const page = await reader(browser, report, { where, width, colorScheme });
     await page.route(`${server.url}/*.html`, async (route) => {
@@ -537,7 +538,8 @@ export async function withoutScriptForEveryone(browser, report, server, path, wi
       await settled(page);
       await page.evaluate(() => { for (const folded of document.querySelectorAll("main details")) folded.open = true; });
       report.count += 1;
-      for (const what of await violations(page)) report.fault(where, what);
+      const only = colorScheme === "light" ? ["structure", "colours"] : ["colours"];
+      for (const what of await violations(page, report, { only })) report.fault(where, what);
       const wide = await sideways(page);
       report.check(!wide, where, () => `scrolls sideways: ${wide}`);
     } catch (error) {
@@ -576,10 +578,10 @@ export async function frame(browser, report, server, { path }, width) {
         await page.evaluate(() => scrollTo(0, 0));
         if (what.includes("themes")) await page.evaluate(() => document.getElementById("mdbook-theme-toggle").click());
         report.count += 1;
-        for (const fault of await violations(page, { inside })) report.fault(page.place, fault);
+        for (const fault of await violations(page, report, { inside })) report.fault(page.place, fault);
       }
     };
-    await inEveryTheme("contents and themes open", { include: [["#mdbook-sidebar"], ["#mdbook-menu-bar"]] });
+    await inEveryTheme("contents and themes open", "#mdbook-sidebar, #mdbook-menu-bar");
     await page.keyboard.press("Escape");
     // In a narrow window the contents lie over the page.
     if (!was) {
