@@ -182,6 +182,7 @@ pub(crate) fn expand(
     text: &str,
 ) -> Result<String, Vec<Fault>> {
     let mut page = Page { project, anchors, seen, atlas, chapter, faults: Vec::new(), has: BTreeSet::new(), groups: 0 };
+    page.answers_told_early(text);
     // Running text first: this changes no line's number, and leaves alone what the second pass looks for.
     let text = page.running_text(text);
     let text = page.blocks(&text);
@@ -205,6 +206,37 @@ struct Page<'a> {
 impl Page<'_> {
     fn fault(&mut self, line: usize, what: impl Into<String>) {
         self.faults.push(Fault { page: self.project.page(self.chapter), line, what: what.into() });
+    }
+
+    /// A step of a run, quoted in front of the run under the same heading, though a prediction asks about it: it tells the
+    /// answer to whoever has not chosen yet. Within the prediction it may stand, folded as its explanation is.
+    fn answers_told_early(&mut self, text: &str) {
+        let quotes = parser(text).into_offset_iter().filter(|(event, range)| {
+            matches!(event, Event::Start(Tag::BlockQuote(None))) && predict::is_prediction(&text[range.clone()])
+        });
+        let questions: Vec<(Range<usize>, String)> = quotes.map(|(_, range)| (range, String::new())).collect();
+        let headings = headings(text);
+        let all = references(text);
+        let recordings = || all.iter().filter(|reference| reference.kind == Kind::Recording);
+        for run in recordings().filter(|run| run.shown && run.name.is_none()) {
+            let place = run.range.start;
+            if asked_before(place, &questions, &headings).is_none() {
+                continue;
+            }
+            let section = headings.iter().rfind(|heading| **heading < place).copied().unwrap_or(0);
+            let early = recordings().filter(|quote| quote.name.is_some() && quote.id() == run.id());
+            for quote in early.filter(|quote| (section..place).contains(&quote.range.start)) {
+                if !questions.iter().any(|(question, _)| question.contains(&quote.range.start)) {
+                    let what = format!(
+                        "this tells what happens in {} before the reader has answered the prediction about it: put it behind \
+                         the run (line {})",
+                        run.id().unwrap_or_default(),
+                        run.line
+                    );
+                    self.fault(quote.line, what);
+                }
+            }
+        }
     }
 
     /// The links in running text: they lead to where the book shows the thing, or quote it. And the errnos that rows of

@@ -112,8 +112,8 @@
 //! explanation, which may have several paragraphs. Lists with boxes have no place elsewhere.
 //!
 //! The recorded runs that follow, up to the next heading or the next prediction, are its answer: what happened in them is
-//! closed until the reader has chosen, or opens it. So a prediction stands in front of the run that it asks about. Without
-//! script, and in print, nothing is closed.
+//! closed until the reader has chosen, or opens it. So a prediction stands in front of the run that it asks about, and a quoted
+//! step of that run behind it. Without script, and in print, nothing is closed.
 //!
 //! # Faults
 //!

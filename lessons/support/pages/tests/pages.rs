@@ -261,6 +261,21 @@ fn what_follows_a_question_answers_it() {
 }
 
 #[test]
+fn an_answer_is_not_told_in_front_of_the_run() {
+    let question = "> **Predict:** What?\n> - [ ] a :: no\n> - [x] b :: yes\n>\n> See [errno](traces/bind/port-in-use.json#2).\n\n";
+    let told = "It says [errno](traces/bind/port-in-use.json#2).\n\n";
+    let fault = Project::new().fault(&format!("# bind\n\n{question}{told}{RUN}\n"));
+    assert!(fault.contains("book/bind.md:9: this tells what happens in bind/port-in-use before"), "{fault}");
+    let fault = Project::new().fault(&format!("# bind\n\n{told}{question}{RUN}\n"));
+    assert!(fault.contains("book/bind.md:3: this tells what happens in bind/port-in-use before"), "{fault}");
+    for fine in
+        [format!("{question}{RUN}\n\n{told}"), format!("{told}## Now\n\n{question}{RUN}\n"), format!("{told}{RUN}\n")]
+    {
+        Project::new().page(&format!("# bind\n\n{fine}")).expect("nothing is told early");
+    }
+}
+
+#[test]
 fn code_links_in_one_paragraph_are_spellings_of_the_same() {
     let text = "[Python](../lessons/bind/src/bind.py)\n[nix](../lessons/bind/src/main.rs#nix_form)\n";
     let page = Project::new().page(text).expect("nothing is missing");
