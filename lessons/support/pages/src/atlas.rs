@@ -25,6 +25,11 @@ impl Cause {
     pub fn id(&self) -> String {
         format!("{}/{}", self.recording.lesson, self.recording.experiment)
     }
+
+    /// The calls that give the errno here.
+    pub fn calls(&self) -> impl Iterator<Item = &str> {
+        self.entry.calls.iter().map(String::as_str)
+    }
 }
 
 /// All causes that are recorded.

@@ -84,7 +84,7 @@ fn by_errno<'a>(causes: impl IntoIterator<Item = &'a Cause>) -> Vec<(&'a str, Ve
 fn by_standing<'a>(causes: &[&'a Cause], calls: &[&'a str]) -> BTreeMap<Standing, Vec<&'a str>> {
     let mut standings: BTreeMap<Standing, Vec<&str>> = BTreeMap::new();
     for call in calls {
-        let own: Vec<_> = causes.iter().filter(|cause| cause.entry.calls.iter().any(|one| one == call)).collect();
+        let own: Vec<_> = causes.iter().filter(|cause| cause.calls().any(|one| one == *call)).collect();
         if !own.is_empty() {
             standings.entry(Standing::of(own.iter().map(|cause| &cause.entry))).or_default().push(call);
         }
@@ -196,7 +196,7 @@ fn one(cause: &Cause, source: &Source, folder: &str, several_calls: bool) -> Str
     let needs: Vec<&str> = Need::of(entry).into_iter().map(Need::words).collect();
     let mut facts = Vec::new();
     if several_calls {
-        let calls: Vec<&str> = entry.calls.iter().map(String::as_str).collect();
+        let calls: Vec<&str> = cause.calls().collect();
         facts.push((if calls.len() == 1 { "Call" } else { "Calls" }, code_list(&calls)));
     }
     facts.push(("Documents", documents));
@@ -206,7 +206,7 @@ fn one(cause: &Cause, source: &Source, folder: &str, several_calls: bool) -> Str
     let facts: String = facts.iter().map(|(what, is)| format!("<div><dt>{what}</dt><dd>{is}</dd></div>\n")).collect();
     page += &format!("<dl class=\"facts\">\n{facts}</dl>\n");
     if !entry.remark.is_empty() {
-        page += &format!("<p class=\"disagree\"><b>Documents and kernel disagree:</b> {}</p>\n", text(&entry.remark));
+        page += &format!("<p class=\"disagree\"><b>Documents and kernel:</b> {}</p>\n", text(&entry.remark));
     }
     let injected = match &entry.injected {
         None => None,
@@ -283,7 +283,7 @@ pub(crate) fn remarks(atlas: &Atlas, links: &Links) -> String {
             lesson = &recording.lesson;
             page += &format!("\n### {lesson} {{#disagree-{lesson}}}\n\n<ul class=\"remarks\">\n");
         }
-        let calls: Vec<&str> = entry.calls.iter().map(String::as_str).collect();
+        let calls: Vec<&str> = cause.calls().collect();
         let what = links.to(lesson, &cause.id(), &format!("<code>{}</code>", escape(&entry.errno)));
         page += &format!("<li>{what} from {}: {}", code_list(&calls), text(&entry.remark));
         if entry.injected.is_none()
@@ -327,7 +327,7 @@ pub(crate) fn table(atlas: &Atlas, title: &str, links: &Links) -> String {
     );
     for call in &calls {
         let lesson =
-            lessons.iter().find(|lesson| atlas.lesson(lesson).any(|cause| cause.entry.calls.iter().any(|c| c == call)));
+            lessons.iter().find(|lesson| atlas.lesson(lesson).any(|cause| cause.calls().any(|one| one == *call)));
         let link = lesson.and_then(|lesson| (links.lesson)(lesson));
         let name = format!("<code>{}</code>", escape(call));
         let name = link.map_or(name.clone(), |link| format!("<a href=\"{}\">{name}</a>", escape(&link)));
@@ -338,7 +338,7 @@ pub(crate) fn table(atlas: &Atlas, title: &str, links: &Links) -> String {
         page += &format!("<tr id=\"{errno}\"><th scope=\"row\">{}</th>", row_name(errno, links));
         for call in &calls {
             let causes: Vec<&Cause> =
-                atlas.errno(errno).filter(|cause| cause.entry.calls.iter().any(|one| one == call)).collect();
+                atlas.errno(errno).filter(|cause| cause.calls().any(|one| one == *call)).collect();
             page += &cell(&causes, links);
         }
         page += "</tr>\n";

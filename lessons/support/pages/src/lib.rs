@@ -59,8 +59,8 @@
 //! - `[All](traces/bind/errnos/)`: all errnos of a lesson, each with its causes, cures, traces and code;
 //! - `[In short](traces/bind/errnos/#list)`: the same in a few lines, for the chapter itself.
 //!
-//! In running text the first and the fourth lead to the page that shows them; `traces/#atlas` and `traces/bind/errnos/#EADDRINUSE`
-//! to an errno there. A single recording of the atlas is linked as any other: `traces/bind/errnos/port-taken.json`.
+//! In running text the first and the fourth lead to the page that shows them, and `traces/bind/errnos/#EADDRINUSE` to an errno
+//! there. A single recording of the atlas is linked as any other: `traces/bind/errnos/port-taken.json`.
 //!
 //! ## Code
 //!

@@ -171,7 +171,7 @@ fn the_errnos_of_a_lesson_become_a_page_of_causes() {
         "<dt>Documents</dt><dd>bind(2), POSIX</dd>",
         "<dt>Documents</dt><dd>none says so</dd>",
         "<dt>It takes</dt><dd>a network of its own, IPv6</dd>",
-        "<b>Documents and kernel disagree:</b> The page says &lt;more&gt;.</p>",
+        "<b>Documents and kernel:</b> The page says &lt;more&gt;.</p>",
         "since the kernel never says it: there are no streams.</p>",
         "cargo run -p lesson-bind -- again</code>",
         "<samp>bind(3) = -1 EINVAL (Invalid argument)</samp></summary>",

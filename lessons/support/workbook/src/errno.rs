@@ -1,6 +1,6 @@
 //! Looking an errno up: what the recordings have of it, across all lessons. Nothing is built for it, and nothing is played.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, Write};
 
@@ -120,7 +120,9 @@ impl Errnos {
         let names = self.names();
         let width = names.iter().map(|name| name.len()).max().unwrap_or(0);
         for name in &names {
-            writeln!(out, "{ERRNO}{name:<width$}{ERRNO:#}  {}", calls_in_order(self.atlas.errno(name)).join(", "))?;
+            let calls: BTreeSet<&str> = self.atlas.errno(name).flat_map(|cause| cause.calls()).collect();
+            let calls: Vec<&str> = calls.into_iter().collect();
+            writeln!(out, "{ERRNO}{name:<width$}{ERRNO:#}  {}", calls.join(", "))?;
         }
         writeln!(out, "\n{}.", self.atlas.counts())?;
         writeln!(out, "cargo workbook errno NAME tells all of one.")
@@ -143,7 +145,7 @@ impl Errnos {
             let standings: Vec<String> = calls
                 .iter()
                 .map(|call| {
-                    let gives = |cause: &&&Cause| cause.entry.calls.iter().any(|one| one == call);
+                    let gives = |cause: &&&Cause| cause.calls().any(|one| one == *call);
                     let own = causes.iter().filter(gives).map(|cause| &cause.entry);
                     format!("{BOLD}{call}{BOLD:#} {FAINT}({}){FAINT:#}", Standing::of(own).words())
                 })
@@ -176,7 +178,7 @@ impl Errnos {
         };
         paragraph(out, "    ", &documents)?;
         if !entry.remark.is_empty() {
-            paragraph(out, "    ", &format!("Documents and kernel disagree: {}", entry.remark))?;
+            paragraph(out, "    ", &format!("Documents and kernel: {}", entry.remark))?;
         }
         let needs: Vec<&str> =
             Need::of(entry).into_iter().filter(|need| *need != Need::Nothing).map(Need::words).collect();

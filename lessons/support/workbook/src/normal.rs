@@ -23,7 +23,8 @@
 //!   faster) and where this machine lets the observer look; not compared is a queue's limit, which a setting of the machine
 //!   caps, and how many bytes are unread, but whether any are; FIN_WAIT1 and FIN_WAIT2 count as one;
 //! - **threads**: the lines of each stay in their order, and the threads are put one after another, since which of two
-//!   comes first is the scheduler's affair; the sockets are numbered in that order.
+//!   comes first is the scheduler's affair; the sockets are numbered in that order. That a thread has ended is left out: whoever
+//!   waits for it goes on a moment before, and the run may be over by then. (That it asks to end is a line of its own.)
 //!
 //! What stays is what the book teaches: the calls, their arguments, their results, in order.
 
@@ -132,6 +133,7 @@ pub fn normal(recording: &Recording) -> Recording {
     if let Some(trace) = &mut normal.trace {
         // An old kernel, or a container, may not have clone3, and the C library then takes clone.
         trace.events.retain(|event| event.call().is_none_or(|call| call.name != "clone3" || call.succeeded()));
+        trace.events.retain(|event| event.tid == event.pid || !matches!(event.what, What::Exited { .. }));
         names.learn(trace);
         trace.machine.kernel.clear();
         trace.machine.architecture.clear();
@@ -500,6 +502,21 @@ mod tests {
         events.sort_by_key(|event| event.tid);
         let ends = number_sockets(&mut events, &ends.iter().copied().collect());
         (events.iter().filter_map(|event| event.call()?.socket).collect(), ends.into_iter().collect())
+    }
+
+    #[test]
+    fn that_a_thread_has_ended_makes_no_difference() {
+        let end = |tid: i32| Event { tid, what: What::Exited { status: 0 }, ..call(7, 1) };
+        let trace = |events: Vec<Event>| {
+            let text = r#"{"lesson": "a", "experiment": "b", "shows": "", "notice": "", "output": "", "outcome": 0, "trace": {
+                "machine": {"kernel": "", "architecture": ""}, "events": [], "ending": {"how": "exited", "status": 0}}}"#;
+            let mut recording: Recording = serde_json::from_str(text).expect("it is a recording");
+            recording.trace.as_mut().expect("it has a trace").events = events;
+            recording
+        };
+        let without = trace(vec![call(7, 1), call(8, 2), end(7)]);
+        assert_eq!(differences(&without, &trace(vec![call(7, 1), call(8, 2), end(8), end(7)])), [""; 0]);
+        assert!(!differences(&without, &trace(vec![call(7, 1), call(8, 2)])).is_empty(), "the end of a process counts");
     }
 
     #[test]

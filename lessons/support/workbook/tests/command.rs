@@ -281,7 +281,7 @@ fn an_errno_is_told_by_name_and_number() {
                 "from bind (documented)",
                 "  port-taken\n    The cause of port-taken.\n    Cure: The cure of port-taken.\n",
                 "Documents: bind(2), POSIX.",
-                "Documents and kernel disagree: The page says more than the kernel.",
+                "Documents and kernel: The page says more than the kernel.",
                 "It takes a network of its own.",
                 "sample/two-sockets",
                 "  cargo run -p lesson-sample -- EADDRINUSE\n",

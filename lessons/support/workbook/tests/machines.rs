@@ -91,7 +91,7 @@ fn machines() -> Vec<Machine> {
             &[("bind/below-1024", "may not become another user"), ("socket/privileges", "may not become another user")],
         )
         .with_atlas(),
-        apart("no namespaces", &[NoNamespaces], NO_NETWORKS).with_atlas(),
+        apart("no namespaces", &[NoNamespaces], NO_NETWORKS),
         apart("nobody, no namespaces", &[BecomeNobody, NoNamespaces], NO_NETWORKS).with_atlas(),
         apart("no tracing", &[NoTracing], &[]).with_atlas(),
         apart("descriptors left open", &[LeftOpen], &[]),
