@@ -237,22 +237,26 @@ export async function look(browser, report, server, path, width, { themes = THEM
 
 // The same page twice as large (half the width), and at the narrowest width that must do without sideways scroll.
 export async function zoomed(browser, report, server, path) {
-  for (const [width, scale, what] of [[640, 2, "1280 px at 200 %"], [320, 1, "320 px"]]) {
-    const where = `${path.slice(1)}, light, ${what}`;
-    const page = await reader(browser, report, { width, where, deviceScaleFactor: scale, colorScheme: "light" });
-    try {
-      await page.goto(server.url + path, { waitUntil: "load" });
-      await settled(page);
-      const closed = await sideways(page);
-      report.check(!closed, where, () => `scrolls sideways: ${closed}`);
-      await unfold(page);
-      const opened = await sideways(page);
-      report.check(!opened, where, () => `scrolls sideways with all open: ${opened}`);
-    } catch (error) {
-      report.fault(where, String(error.message ?? error).split("\n")[0]);
-    } finally {
-      await page.context().close();
+  const widths = [[640, "1280 px at 200 %"], [320, "320 px"]];
+  const page = await reader(browser, report, { width: 640, where: path.slice(1), deviceScaleFactor: 2, colorScheme: "light" });
+  const check = async (when) => {
+    for (const [width, what] of widths) {
+      page.place = `${path.slice(1)}, light, ${what}`;
+      await page.setViewportSize({ width, height: 900 });
+      const wide = await sideways(page);
+      report.check(!wide, page.place, () => `scrolls sideways${when}: ${wide}`);
     }
+  };
+  try {
+    await page.goto(server.url + path, { waitUntil: "load" });
+    await settled(page);
+    await check("");
+    await unfold(page);
+    await check(" with all open");
+  } catch (error) {
+    report.fault(page.place, String(error.message ?? error).split("\n")[0]);
+  } finally {
+    await page.context().close();
   }
 }
 

@@ -65,7 +65,7 @@ const IN_THE_BOOK = [
   ["player", '"button", { type: "button", className: "step-through"', '"span", { className: "step-through"', use.playerByKeyboard, /the player of .* by keyboard/],
   ["player", "Home: 0", "Haus: 0", use.playerByKeyboard, /Home: wanted/],
   ["player", '"hashchange"', '"never"', use.linkToStep, /a link to another step/],
-  ["player", "count.textContent = `${step.at + 1} /", "count.textContent = `${step.at} /", (...all) => use.everyRun(...all.slice(0, 3), all[3].path, 375), /step 1 of \d+ is shown as 0/],
+  ["player", "count.textContent = `${step.at + 1} /", "count.textContent = `${step.at} /", (...all) => use.everyRun(...all.slice(0, 3), all[3].path, [375]), /step 1 of \d+ is shown as 0/],
   ["player", 'role: "status"', 'role: "none"', use.playerByMouse, /role=status/],
   ["pages", "storage.set(group(form)", "void (group(form)", use.predictions, /the answers are not remembered/],
   ["pages", "storage.remove(group(form)", "void (group(form)", use.predictions, /come back after they were forgotten/],

@@ -159,13 +159,14 @@ async function main() {
       }),
       () => zoomed(browser, report, server, path),
       // The page of all chapters repeats what the chapters have shown.
-      ...(path === "/print.html" ? [] : [1280, 375].map((width) => () => use.withoutScriptForEveryone(browser, report, server, path.slice(1), width))),
-      ...(path === "/print.html" ? [] : [1280, 375].map((width) => async () => {
-        const stepped = await use.everyRun(browser, report, server, path.slice(1), width);
-        if (width !== 375) return;
-        runs += stepped.runs;
-        steps += stepped.steps;
-      })),
+      ...(path === "/print.html" ? [] : [
+        () => use.withoutScriptForEveryone(browser, report, server, path.slice(1)),
+        async () => {
+          const stepped = await use.everyRun(browser, report, server, path.slice(1), [1280, 375]);
+          runs += stepped.runs;
+          steps += stepped.steps;
+        },
+      ]),
     ]);
     if (!only) {
       const mistakes = selftest(browser, report, folder, CHOICE);

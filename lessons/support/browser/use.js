@@ -204,10 +204,20 @@ export async function motion(browser, report, server, { path, id }) {
   }
 }
 
-// Every recorded run of a page, opened and stepped to its end. Returns how many runs and steps there were.
-export async function everyRun(browser, report, server, path, width) {
-  const where = `${path}, ${width} px, its recorded runs`;
-  const page = await open(browser, report, server, `/${path}`, where, { width });
+// Every recorded run of a page, opened and stepped to its end, at each width. Returns how many runs and steps there were.
+export async function everyRun(browser, report, server, path, widths) {
+  const page = await open(browser, report, server, `/${path}`, `${path}, its recorded runs`, { width: widths[0] });
+  let runs = [];
+  for (const width of widths) {
+    page.place = `${path}, ${width} px, its recorded runs`;
+    await page.setViewportSize({ width, height: 900 });
+    runs = await stepThrough(page, report);
+  }
+  await page.context().close();
+  return { runs: runs.length, steps: runs.reduce((sum, { steps }) => sum + steps, 0) };
+}
+
+async function stepThrough(page, report) {
   let runs = [];
   try {
     runs = await page.evaluate(async () => [...document.querySelectorAll("section.trace:not(.cause)")].map((section) => {
@@ -223,7 +233,7 @@ export async function everyRun(browser, report, server, path, width) {
       const heard = player.querySelector("[role=status]");
       let said = "";
       for (let step = 1; step <= lines.length; step++) {
-        if (step > 1) player.querySelector(".next").click();
+        player.querySelector(step > 1 ? ".next" : ".first").click();
         const count = player.querySelector(".count").textContent;
         if (count !== `${step} / ${lines.length}`) fault(`step ${step} of ${lines.length} is shown as ${count}`);
         if (heard.textContent === said) fault(`the words do not change at step ${step}`);
@@ -237,12 +247,11 @@ export async function everyRun(browser, report, server, path, width) {
       toggle.click();
       return { faults, steps: lines.length };
     }));
-    for (const { faults } of runs) report.check(faults.length === 0, where, () => [...new Set(faults)].slice(0, 5).join("; "));
+    for (const { faults } of runs) report.check(faults.length === 0, page.place, () => [...new Set(faults)].slice(0, 5).join("; "));
   } catch (error) {
-    report.fault(where, String(error.message ?? error).split("\n")[0]);
+    report.fault(page.place, String(error.message ?? error).split("\n")[0]);
   }
-  await page.context().close();
-  return { runs: runs.length, steps: runs.reduce((sum, { steps }) => sum + steps, 0) };
+  return runs;
 }
 
 // What axe says of an open player at the first step that shows `wanted`, in every theme.
@@ -523,30 +532,32 @@ export async function withoutScript(browser, report, server, { path, id }, width
 
 // What axe says of the page as a reader without script has it, by day and by night. axe is a script itself, so the page
 // comes with its scripts taken out and what stands in <noscript> let out.
-export async function withoutScriptForEveryone(browser, report, server, path, width) {
-  // By night only the colours differ, and they are the same at each width.
-  for (const colorScheme of width === 375 ? ["light", "dark"] : ["light"]) {
-    const where = `${path}, ${width} px, without script, a ${colorScheme} system`;
-    const page = await reader(browser, report, { where, width, colorScheme });
-    await page.route(`${server.url}/*.html`, async (route) => {
-      const response = await route.fetch();
-      const text = (await response.text()).replace(/<script\b[^]*?<\/script>/g, "").replace(/<\/?noscript>/g, "");
-      await route.fulfill({ response, body: text });
-    });
-    try {
-      await page.goto(`${server.url}/${path}`, { waitUntil: "load" });
+export async function withoutScriptForEveryone(browser, report, server, path) {
+  const page = await reader(browser, report, { where: `${path}, without script`, colorScheme: "light" });
+  await page.route(`${server.url}/*.html`, async (route) => {
+    const response = await route.fetch();
+    const text = (await response.text()).replace(/<script\b[^]*?<\/script>/g, "").replace(/<\/?noscript>/g, "");
+    await route.fulfill({ response, body: text });
+  });
+  try {
+    await page.goto(`${server.url}/${path}`, { waitUntil: "load" });
+    await settled(page);
+    await page.evaluate(() => { for (const folded of document.querySelectorAll("main details")) folded.open = true; });
+    // By night only the colours differ.
+    for (const [width, colorScheme, only] of [[1280, "light", ["structure", "colours"]], [375, "light", ["structure", "colours"]], [375, "dark", ["colours"]]]) {
+      page.place = `${path}, ${width} px, without script, a ${colorScheme} system`;
+      await page.setViewportSize({ width, height: 900 });
+      await page.emulateMedia({ colorScheme });
       await settled(page);
-      await page.evaluate(() => { for (const folded of document.querySelectorAll("main details")) folded.open = true; });
       report.count += 1;
-      const only = colorScheme === "light" ? ["structure", "colours"] : ["colours"];
-      for (const what of await violations(page, report, { only })) report.fault(where, what);
+      for (const what of await violations(page, report, { only })) report.fault(page.place, what);
       const wide = await sideways(page);
-      report.check(!wide, where, () => `scrolls sideways: ${wide}`);
-    } catch (error) {
-      report.fault(where, String(error.message ?? error).split("\n")[0]);
+      report.check(!wide, page.place, () => `scrolls sideways: ${wide}`);
     }
-    await page.context().close();
+  } catch (error) {
+    report.fault(page.place, String(error.message ?? error).split("\n")[0]);
   }
+  await page.context().close();
 }
 
 // The frame around the pages: the skip link, the contents, themes and search, by keyboard, and what axe says of them open.
