@@ -143,6 +143,9 @@ async function main() {
     // The longest page first, so that nobody waits for it alone at the end.
     const pages = server.pages.filter((path) => !wanted || wanted.includes(path.slice(1, -".html".length)))
       .sort((one, two) => server.weight(two) - server.weight(one));
+    // The page of all chapters is by far the longest: it comes when most of its colours are known, and before the end.
+    const print = pages.indexOf("/print.html");
+    if (print >= 0) pages.splice(Math.floor(pages.length / 3), 0, ...pages.splice(print, 1));
     const seen = new Map();
     let heaviest = { weight: 0 };
     let shift = 0;
