@@ -104,7 +104,7 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Take it for what it mostly is, the sign to end: shutdown is a way to wake a server that waits in \
                accept.",
         documented: &[],
-        remark: "No document tells of it. (To close the listener in another thread would not wake the call.)",
+        remark: "(To close the listener in another thread would not wake the call.)",
         needs: &[],
         way: Way::Live,
         otherwise: &[],
@@ -252,7 +252,7 @@ pub static ERRNOS: &[Provocation] = &[
                 room for the new socket.",
         cure: "Give the program, or its container, more memory.",
         documented: &[],
-        remark: "No document tells of it. No table of files is full: the kernel says ENFILE whenever it cannot make a \
+        remark: "No table of files is full: the kernel says ENFILE whenever it cannot make a \
                  socket.",
         needs: &[],
         way: Way::Elsewhere("it takes a memory cgroup that is full, which only root can make"),

@@ -497,7 +497,7 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The socket speaks Multipath TCP, and the kernel gets no memory for the hidden TCP socket behind it.",
         cure: "Give the program, or its container, more memory.",
         documented: &[],
-        remark: "No document tells of it. No table of files is full: the kernel says ENFILE whenever it cannot make \
+        remark: "No table of files is full: the kernel says ENFILE whenever it cannot make \
             a socket.",
         needs: &[],
         way: Way::Elsewhere(FULL_CGROUP),

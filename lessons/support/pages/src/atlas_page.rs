@@ -119,7 +119,7 @@ pub(crate) fn counts(counts: &Counts, one_call: bool) -> String {
     );
     if *elsewhere > 0 {
         page += &format!(
-            "; <strong>{elsewhere}</strong> a kernel can give, but not that of an ordinary machine, so they are injected"
+            "; <strong>{elsewhere}</strong> a kernel gives only where the whole machine would feel it, or elsewhere, so they are injected"
         );
     }
     if *never > 0 {
