@@ -22,11 +22,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Look for what came before: the listener was closed already, or socket failed and its -1 was passed \
                on.",
         documented: &["accept(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: no_descriptor,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "only-a-path",
@@ -36,11 +33,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Use a descriptor that socket made. (It is EBADF and not ENOTSOCK, since no open file can be asked what \
                it is.)",
         documented: &[],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: only_a_path,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "not-a-socket",
@@ -50,11 +44,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Look where the number comes from: a descriptor was closed, and its number has been given to a file \
                since.",
         documented: &["accept(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: not_a_socket,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "datagrams",
@@ -63,11 +54,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A UDP socket has no connections, so there is nobody to take out of a queue.",
         cure: "Leave accept out: a UDP server receives from its one socket, whoever it is that sends.",
         documented: &["accept(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: datagrams,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "does-not-listen",
@@ -76,11 +64,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The socket is bound, and listen was never called on it.",
         cure: "Call listen between bind and accept.",
         documented: &["accept(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: does_not_listen,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "listener-shut",
@@ -91,10 +76,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "That it does not listen is documented; that shutdown ends the listening, POSIX and the manual do not \
                  say.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: listener_shut,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "shut-while-waiting",
@@ -105,10 +88,8 @@ pub static ERRNOS: &[Provocation] = &[
                accept.",
         documented: &[],
         remark: "(To close the listener in another thread would not wake the call.)",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: shut_while_waiting,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unknown-flag",
@@ -117,11 +98,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A flag was given that accept4 does not know.",
         cure: "It takes SOCK_NONBLOCK and SOCK_CLOEXEC, and nothing else.",
         documented: &["accept(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unknown_flag,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "negative-length",
@@ -131,11 +109,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Set the length to the size of the buffer before each call. The client that waited is lost: it was out \
                of the queue already, and was hung up on.",
         documented: &["accept(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: negative_length,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "bad-buffer",
@@ -145,11 +120,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Pass a buffer of your own, or two null pointers. The client that waited is lost: it was out of the \
                queue already.",
         documented: &["accept(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: bad_buffer,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-length",
@@ -158,11 +130,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "There is a buffer for the address, and the pointer to its length is null.",
         cure: "Pass both, or neither: two null pointers ask for no address. Here too a client is lost.",
         documented: &["accept(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: no_length,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "empty-queue",
@@ -171,11 +140,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The listener is non-blocking, and no client waits.",
         cure: "Ask poll, and call again when it says readable.",
         documented: &["accept(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: empty_queue,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "timeout",
@@ -185,10 +151,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Call again, or do what the timeout was for.",
         documented: &["socket(7)"],
         remark: "It is not ETIMEDOUT, which the page accept(2) lists among what some kernels say.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: timeout,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "signal",
@@ -198,11 +162,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Call again: nothing is wrong. With SA_RESTART the kernel does it by itself. (ERESTARTSYS is what the \
                observer sees; the kernel makes EINTR of it before the program does.)",
         documented: &["accept(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: signal,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "signal-and-timeout",
@@ -211,11 +172,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A signal came while the call waited; its handler has SA_RESTART, and the listener has a timeout.",
         cure: "Call again. Where a timeout is set, with SO_RCVTIMEO, the kernel restarts nothing.",
         documented: &["accept(2)", "signal(7)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: signal_and_timeout,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-number-left",
@@ -224,11 +182,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The process has as many descriptors as it may have (RLIMIT_NOFILE), and the connection needs one.",
         cure: "Close some, or raise the limit. The client stays in the queue, so a loop that only goes on spins.",
         documented: &["accept(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: no_number_left,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "machine-full",
@@ -238,11 +193,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Wait until some are closed. As with EMFILE, the client stays in the queue, and a loop that only goes \
                on spins.",
         documented: &["accept(2)", "POSIX"],
-        remark: "",
-        needs: &[],
         way: Way::Elsewhere("it takes fs.file-max, a setting of the whole machine"),
-        otherwise: &[],
         play: ordinary_accept,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-memory-for-the-socket",
@@ -254,10 +207,9 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "No table of files is full: the kernel says ENFILE whenever it cannot make a \
                  socket.",
-        needs: &[],
         way: Way::Elsewhere("it takes a memory cgroup that is full, which only root can make"),
-        otherwise: &[],
         play: ordinary_accept,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-memory-for-the-file",
@@ -267,11 +219,9 @@ pub static ERRNOS: &[Provocation] = &[
                 the new socket, and none for the open file that stands for it.",
         cure: "Give the program, or its container, more memory.",
         documented: &["accept(2)", "POSIX"],
-        remark: "",
-        needs: &[],
         way: Way::Elsewhere("it takes a memory cgroup that is full, which only root can make"),
-        otherwise: &[],
         play: ordinary_accept,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "aborted",
@@ -282,10 +232,9 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["accept(2)", "ip(7)", "POSIX"],
         remark: "Three documents tell of it. A TCP connection that was reset before accept was accepted all the same, \
                  and its recv said ECONNRESET.",
-        needs: &[],
         way: Way::Never("for TCP and AF_UNIX Linux hands out a connection that was aborted like any other"),
-        otherwise: &[],
         play: ordinary_accept,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "protocol-error",
@@ -295,10 +244,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Call again, as after ECONNABORTED.",
         documented: &["accept(2)", "POSIX"],
         remark: "It comes from STREAMS, another Unix's way to build networks.",
-        needs: &[],
         way: Way::Never("no protocol of this book says it in Linux's accept"),
-        otherwise: &[],
         play: ordinary_accept,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "forbidden",
@@ -308,10 +256,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Look at the rules, or ask who keeps them.",
         documented: &["accept(2)"],
         remark: "A firewall drops packets, or refuses them, and then the client never gets into the queue.",
-        needs: &[],
         way: Way::Never("a firewall looks at packets, and accept handles none"),
-        otherwise: &[],
         play: ordinary_accept,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-buffers",
@@ -321,10 +268,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Close what is not needed, and call again later.",
         documented: &["accept(2)", "POSIX"],
         remark: "Linux says ENFILE or ENOMEM instead.",
-        needs: &[],
         way: Way::Never("where memory is short, Linux's accept says ENFILE or ENOMEM"),
-        otherwise: &[],
         play: ordinary_accept,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "network-down",
@@ -335,10 +281,9 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["accept(2)"],
         remark: "The manual says that an error of the new connection is passed on by accept. A reset was tried, and \
                  accept succeeded.",
-        needs: &[],
         way: Way::Never("Linux's accept does not look for errors of the new connection; its first send or recv tells"),
-        otherwise: &[],
         play: ordinary_accept,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "network-unreachable",
@@ -349,10 +294,9 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["accept(2)"],
         remark: "The manual says that an error of the new connection is passed on by accept. A reset was tried, and \
                  accept succeeded.",
-        needs: &[],
         way: Way::Never("Linux's accept does not look for errors of the new connection; its first send or recv tells"),
-        otherwise: &[],
         play: ordinary_accept,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "host-unreachable",
@@ -363,10 +307,9 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["accept(2)"],
         remark: "The manual says that an error of the new connection is passed on by accept. A reset was tried, and \
                  accept succeeded.",
-        needs: &[],
         way: Way::Never("Linux's accept does not look for errors of the new connection; its first send or recv tells"),
-        otherwise: &[],
         play: ordinary_accept,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "host-down",
@@ -377,10 +320,9 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["accept(2)"],
         remark: "The manual says that an error of the new connection is passed on by accept. A reset was tried, and \
                  accept succeeded.",
-        needs: &[],
         way: Way::Never("Linux's accept does not look for errors of the new connection; its first send or recv tells"),
-        otherwise: &[],
         play: ordinary_accept,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "cut-off",
@@ -391,10 +333,9 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["accept(2)"],
         remark: "The manual says that an error of the new connection is passed on by accept. A reset was tried, and \
                  accept succeeded.",
-        needs: &[],
         way: Way::Never("Linux's accept does not look for errors of the new connection; its first send or recv tells"),
-        otherwise: &[],
         play: ordinary_accept,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "protocol-refused",
@@ -405,10 +346,9 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["accept(2)"],
         remark: "The manual says that an error of the new connection is passed on by accept. A reset was tried, and \
                  accept succeeded.",
-        needs: &[],
         way: Way::Never("Linux's accept does not look for errors of the new connection; its first send or recv tells"),
-        otherwise: &[],
         play: ordinary_accept,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "timed-out",
@@ -418,10 +358,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Nothing is needed for it. What a timeout gives is EAGAIN.",
         documented: &["accept(2)"],
         remark: "The manual says that some kernels may give it.",
-        needs: &[],
         way: Way::Never("a timeout, set with SO_RCVTIMEO, gives EAGAIN"),
-        otherwise: &[],
         play: ordinary_accept,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unknown-type",
@@ -431,10 +370,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Nothing is needed for it: socket would have failed before.",
         documented: &["accept(2)"],
         remark: "The manual says that some kernels may give it.",
-        needs: &[],
         way: Way::Never("the type is looked at when the socket is made, and not by accept"),
-        otherwise: &[],
         play: ordinary_accept,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unknown-protocol",
@@ -444,10 +382,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Nothing is needed for it: socket would have failed before.",
         documented: &["accept(2)"],
         remark: "The manual says that some kernels may give it.",
-        needs: &[],
         way: Way::Never("the protocol is looked at when the socket is made, and not by accept"),
-        otherwise: &[],
         play: ordinary_accept,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-streams",
@@ -457,10 +394,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Nothing is needed for it on Linux.",
         documented: &["accept(2)"],
         remark: "The manual says that some kernels may give it.",
-        needs: &[],
         way: Way::Never("Linux has no STREAMS"),
-        otherwise: &[],
         play: ordinary_accept,
+        ..Provocation::USUAL
     },
 ];
 

@@ -23,11 +23,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "AI_NUMERICHOST asks for an address in figures, and the host is a name.",
         cure: "Give an address, or leave the flag out: then the name is looked up.",
         documented: &["getaddrinfo(3)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: no_address,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "not-a-number",
@@ -36,11 +33,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "AI_NUMERICSERV asks for a port number, and the service is a name.",
         cure: "Give a number, or leave the flag out: then the name is looked up in /etc/services.",
         documented: &["getaddrinfo(3)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: not_a_number,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "neither-host-nor-service",
@@ -49,11 +43,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "Host and service are both null, so nothing was asked.",
         cure: "Give one of them at least.",
         documented: &["getaddrinfo(3)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: neither_host_nor_service,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-such-name",
@@ -62,11 +53,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The name server says that there is no such name.",
         cure: "Look for a typing error in the name. To ask again does not help.",
         documented: &["getaddrinfo(3)", "POSIX"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: no_such_name,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "name-without-address",
@@ -78,9 +67,9 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["getaddrinfo(3)"],
         remark: "POSIX has no such code; it comes from glibc, the usual C library on Linux.",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
         otherwise: &[Expected::on("where the C library is an older musl", &[prints("getaddrinfo: EAI_NONAME\n")])],
         play: name_without_address,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-name-server",
@@ -89,11 +78,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "No name server can be reached: here nobody listens where /etc/resolv.conf says that one is.",
         cure: "Try again later. If it lasts, look at the network, and at the nameserver lines of /etc/resolv.conf.",
         documented: &["getaddrinfo(3)", "POSIX"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: no_name_server,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "name-server-fails",
@@ -102,11 +89,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The name server answers that it has failed (SERVFAIL): it could not find out.",
         cure: "Try again later: the trouble is the server's, or that of a server which it asked.",
         documented: &["getaddrinfo(3)", "POSIX"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: name_server_fails,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "other-family",
@@ -116,13 +101,12 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Ask with AF_UNSPEC, and take the family from the answer.",
         documented: &["getaddrinfo(3)"],
         remark: "POSIX has no such code; it comes from glibc, the usual C library on Linux.",
-        needs: &[],
-        way: Way::Live,
         otherwise: &[
             Expected::on("where the C library is musl", &[prints("getaddrinfo: EAI_NODATA\n")]),
             Expected::on("where the C library is an older musl", &[prints("getaddrinfo: EAI_NONAME\n")]),
         ],
         play: other_family,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-such-service",
@@ -132,10 +116,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Give the port as a number: that needs no file.",
         documented: &["getaddrinfo(3)", "POSIX"],
         remark: "The manual also tells of EAI_NONAME for a service that is not known. glibc says EAI_SERVICE.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: no_such_service,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "service-of-a-raw-socket",
@@ -144,11 +126,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A service is asked for, and SOCK_RAW: a raw socket, which works below TCP and UDP, has no ports.",
         cure: "Leave the service out, as null. Even a number is one too many.",
         documented: &["getaddrinfo(3)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: service_of_a_raw_socket,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "host-name-of-nobody",
@@ -157,11 +136,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "AI_CANONNAME asks for the host's full name, and there is no host.",
         cure: "Leave the flag out, or name the host.",
         documented: &["getaddrinfo(3)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
         otherwise: &[Expected::on("where the C library is musl", &[prints("getaddrinfo: success\n")])],
         play: host_name_of_nobody,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-such-flag",
@@ -170,11 +147,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The hints have a flag that does not exist.",
         cure: "Set all fields of the hints: what is not needed must be zero, and not what was there before.",
         documented: &["getaddrinfo(3)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: no_such_flag,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "type-against-protocol",
@@ -183,11 +157,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The hints contradict each other: SOCK_DGRAM, and the protocol is TCP.",
         cure: "Give the type alone, and leave the protocol at zero.",
         documented: &["getaddrinfo(3)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
         otherwise: &[Expected::on("where the C library is musl", &[prints("getaddrinfo: EAI_SERVICE\n")])],
         play: type_against_protocol,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-such-family",
@@ -196,11 +168,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The hints ask for a family that has no host names: AF_UNIX, whose addresses are paths.",
         cure: "Ask for AF_INET, AF_INET6 or AF_UNSPEC. A path needs no looking up.",
         documented: &["getaddrinfo(3)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: no_such_family,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "cannot-be-encoded",
@@ -212,10 +181,9 @@ pub static ERRNOS: &[Provocation] = &[
                yourself.",
         documented: &[],
         remark: "It stands in netdb.h, and the page getaddrinfo(3) leaves it out.",
-        needs: &[],
-        way: Way::Live,
         otherwise: &[Expected::on("where the C library is musl", &[prints("getaddrinfo: EAI_BADFLAGS\n")])],
         play: cannot_be_encoded,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-memory",
@@ -225,11 +193,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Give the program more memory. Here it is a limit of its own, and a copy of an address with 32 million \
                zeros in front.",
         documented: &["getaddrinfo(3)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
         otherwise: &[Expected::on("where the C library is musl", &[prints("getaddrinfo: EAI_NONAME\n")])],
         play: no_memory,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "system-call",
@@ -240,10 +206,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Look at errno: in this case, and in no other, it tells what went wrong.",
         documented: &["getaddrinfo(3)", "POSIX"],
         remark: "With AF_UNSPEC in place of AF_INET glibc says EAI_NONAME here, as if the name did not exist.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: system_call,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "neither-four-nor-six",
@@ -253,11 +217,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Pass one of the two. (It returns -1 here, and sets errno; a text that is no address gives 0, and no \
                errno.)",
         documented: &["inet_pton(3)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: neither_four_nor_six,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "name-server-gives-up",
@@ -269,8 +230,8 @@ pub static ERRNOS: &[Provocation] = &[
         remark: "Four answers that mean a failure were tried. glibc makes EAI_NONAME of one and EAI_AGAIN of three.",
         needs: &[Lack::Namespaces],
         way: Way::Never("glibc makes EAI_NONAME or EAI_AGAIN of every answer that tells of a failure"),
-        otherwise: &[],
         play: name_server_gives_up,
+        ..Provocation::USUAL
     },
 ];
 

@@ -24,11 +24,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The number is not that of an open descriptor.",
         cure: "Look for what came before: the socket was closed already, or socket failed and its -1 was passed on.",
         documented: &["bind(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: no_descriptor,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "only-a-path",
@@ -38,11 +35,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Use a descriptor that socket made. (It is EBADF and not ENOTSOCK, since no open file can be asked \
             what it is.)",
         documented: &[],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: only_a_path,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "not-a-socket",
@@ -52,11 +46,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Look where the number comes from: a descriptor was closed, and its number has been given to a file \
             since.",
         documented: &["bind(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: not_a_socket,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "bad-address",
@@ -66,10 +57,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Pass a pointer to a whole address that still lives.",
         documented: &["bind(2)"],
         remark: "The page bind(2) lists it among the errors of AF_UNIX. It is the same for every family.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: bad_address,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "wrong-length",
@@ -78,11 +67,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The length is too small for an address of this family, negative, or larger than any address.",
         cure: "Pass size_of the type that holds the address: 16 for a sockaddr_in, 28 for a sockaddr_in6.",
         documented: &["bind(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: wrong_length,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "bound-already",
@@ -92,11 +78,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Make a new socket. If nobody has bound this one, look whether it is connected: connect gives a \
             socket of the internet families a name, too.",
         documented: &["bind(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: bound_already,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "not-a-unix-address",
@@ -106,10 +89,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Set sun_family to AF_UNIX.",
         documented: &["unix(7)"],
         remark: "A socket of AF_INET says EAFNOSUPPORT for the same mistake.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: not_a_unix_address,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unix-path-too-long",
@@ -120,10 +101,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["bind(2)"],
         remark: "POSIX tells of ENAMETOOLONG for a path that is too long, and bind(2) of that as well as of EINVAL. \
             Linux says EINVAL.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix_path_too_long,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "link-local-without-a-link",
@@ -133,11 +112,9 @@ pub static ERRNOS: &[Provocation] = &[
             say on which.",
         cure: "Set sin6_scope_id to the number of the interface (if_nametoindex tells it).",
         documented: &[],
-        remark: "",
         needs: &[Lack::Ipv6],
-        way: Way::Live,
-        otherwise: &[],
         play: link_local_without_a_link,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "address-of-another-family",
@@ -147,10 +124,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Set sin_family to AF_INET; look at byte order and type.",
         documented: &["POSIX"],
         remark: "The page bind(2) does not list it.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: address_of_another_family,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-family-for-ipv6",
@@ -163,9 +138,8 @@ pub static ERRNOS: &[Provocation] = &[
         remark: "A socket of AF_INET lets it pass where the address is 0.0.0.0, since old programs left the family \
             out.",
         needs: &[Lack::Ipv6],
-        way: Way::Live,
-        otherwise: &[],
         play: no_family_for_ipv6,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "port-taken",
@@ -175,11 +149,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "End the other program, or take another port. SO_REUSEADDR helps against connections that have ended, \
             if both servers set it.",
         documented: &["bind(2)", "ip(7)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: port_taken,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-port-left",
@@ -188,11 +159,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The port is 0, so the kernel must choose one, and all that it may choose from are taken.",
         cure: "Close what holds them, or widen net.ipv4.ip_local_port_range.",
         documented: &["bind(2)", "ip(7)"],
-        remark: "",
         needs: &[Lack::Namespaces, Lack::Settings],
-        way: Way::Live,
-        otherwise: &[],
         play: no_port_left,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "path-taken",
@@ -201,11 +170,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A file has this path already: another socket's, or an ordinary one.",
         cure: "If connect says ECONNREFUSED, nobody is behind it: unlink it, and bind again.",
         documented: &["bind(2)", "unix(7)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: path_taken,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "abstract-name-taken",
@@ -215,11 +181,8 @@ pub static ERRNOS: &[Provocation] = &[
             with a zero byte).",
         cure: "End the other program, or take another name. There is no file to unlink.",
         documented: &["unix(7)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: abstract_name_taken,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "netlink-number-taken",
@@ -229,11 +192,9 @@ pub static ERRNOS: &[Provocation] = &[
             sockets with numbers).",
         cure: "Pass 0, and the kernel chooses.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: netlink_number_taken,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "not-our-address",
@@ -244,10 +205,9 @@ pub static ERRNOS: &[Provocation] = &[
             them.",
         documented: &["bind(2)", "ip(7)", "POSIX"],
         remark: "The page bind(2) lists it among the errors of AF_UNIX, where it never happens.",
-        needs: &[],
-        way: Way::Live,
         otherwise: &[Expected::on("where net.ipv4.ip_nonlocal_bind is 1", &[calls("bind", "0")])],
         play: not_our_address,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "not-our-ipv6-address",
@@ -257,11 +217,10 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Bind to an address of this machine, to ::1, or to :: for all of them. An address that is very new \
             may still be on trial for a second.",
         documented: &["ip(7)"],
-        remark: "",
         needs: &[Lack::Ipv6],
-        way: Way::Live,
         otherwise: &[Expected::on("where net.ipv6.ip_nonlocal_bind is 1", &[calls("bind", "0")])],
         play: not_our_ipv6_address,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "link-local-on-no-link",
@@ -271,11 +230,9 @@ pub static ERRNOS: &[Provocation] = &[
             one.",
         cure: "Ask if_nametoindex for the number each time: it changes when an interface is made anew.",
         documented: &["ipv6(7)"],
-        remark: "",
         needs: &[Lack::Ipv6],
-        way: Way::Live,
-        otherwise: &[],
         play: link_local_on_no_link,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-such-interface",
@@ -285,11 +242,9 @@ pub static ERRNOS: &[Provocation] = &[
             does not exist.",
         cure: "Ask if_nametoindex for the number each time: it changes when an interface is made anew.",
         documented: &["packet(7)"],
-        remark: "",
         needs: &[Lack::Namespaces, Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: no_such_interface,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "privileged-port",
@@ -299,9 +254,7 @@ pub static ERRNOS: &[Provocation] = &[
             privilege CAP_NET_BIND_SERVICE.",
         cure: "Take a higher port, or give the program that privilege.",
         documented: &["bind(2)", "ip(7)"],
-        remark: "",
         needs: &[Lack::UnprivilegedUser],
-        way: Way::Live,
         otherwise: &[
             Expected::on("where low ports are free for all, or this user has the privilege", &[calls("bind", "0")]),
             Expected::on(
@@ -310,6 +263,7 @@ pub static ERRNOS: &[Provocation] = &[
             ),
         ],
         play: privileged_port,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "forbidden-by-landlock",
@@ -319,11 +273,9 @@ pub static ERRNOS: &[Provocation] = &[
             it forbade itself to bind TCP ports.",
         cure: "Bind before giving up the right, or allow the port with landlock_add_rule.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: forbidden_by_landlock,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unsearchable-directory",
@@ -332,11 +284,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A directory of the path may not be searched: the permission x is missing there.",
         cure: "Take a directory of your own, such as the one that XDG_RUNTIME_DIR names.",
         documented: &["bind(2)", "POSIX"],
-        remark: "",
         needs: &[Lack::UnprivilegedUser],
-        way: Way::Live,
-        otherwise: &[],
         play: unsearchable_directory,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unwritable-directory",
@@ -345,11 +295,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "bind would make a file in a directory that the program may not write to.",
         cure: "Take a directory of your own, such as the one that XDG_RUNTIME_DIR names.",
         documented: &["POSIX"],
-        remark: "",
         needs: &[Lack::UnprivilegedUser],
-        way: Way::Live,
-        otherwise: &[],
         play: unwritable_directory,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "netlink-groups",
@@ -360,11 +308,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Run the program with CAP_NET_ADMIN. Some parts of the kernel, such as NETLINK_ROUTE, let everybody \
             listen.",
         documented: &[],
-        remark: "",
         needs: &[Lack::UnprivilegedUser],
-        way: Way::Live,
-        otherwise: &[],
         play: netlink_groups,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-sockets-there",
@@ -374,11 +320,9 @@ pub static ERRNOS: &[Provocation] = &[
             /dev/pts.",
         cure: "Take a directory on an ordinary file system, such as /run or /tmp.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: no_sockets_there,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "cgroup-says-no",
@@ -388,13 +332,11 @@ pub static ERRNOS: &[Provocation] = &[
             and does not let it bind here.",
         cure: "Ask who keeps the machine or the container. Nothing in the program is wrong.",
         documented: &[],
-        remark: "",
-        needs: &[],
         way: Way::Elsewhere(
             "it takes a cgroup (a group of processes) with a BPF program attached, which is to change the machine",
         ),
-        otherwise: &[],
         play: ordinary_bind,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-such-directory",
@@ -403,11 +345,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A directory of the path does not exist.",
         cure: "Make the directory first: bind makes the last part of the path, and nothing before it.",
         documented: &["bind(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: no_such_directory,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "file-in-the-path",
@@ -416,11 +355,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A part of the path that should be a directory is a file.",
         cure: "Look at the path from left to right.",
         documented: &["bind(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: file_in_the_path,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "links-in-a-circle",
@@ -429,11 +365,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The path leads through symbolic links that never come to an end.",
         cure: "Look with ls -l where the links point.",
         documented: &["bind(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: links_in_a_circle,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "link-too-long",
@@ -445,10 +378,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["bind(2)", "POSIX"],
         remark: "A path in the address itself can never be long enough for it: it has room for 108 bytes, and one \
             that is longer is EINVAL.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: link_too_long,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "read-only",
@@ -458,11 +389,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Take a directory that can be written to, such as /run or /tmp. In many containers all others are \
             read-only.",
         documented: &["bind(2)", "POSIX"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: read_only,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-file-left",
@@ -471,11 +400,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The file system has no room for one more file.",
         cure: "Remove what is no longer needed: df -i tells how many files fit.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: no_file_left,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-memory",
@@ -484,11 +411,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "There is no memory for the path, or for the file that bind makes.",
         cure: "Give the program, or its container, more memory.",
         documented: &["bind(2)", "unix(7)"],
-        remark: "",
-        needs: &[],
         way: Way::Elsewhere(FULL_CGROUP),
-        otherwise: &[],
         play: ordinary_unix_bind,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-memory-for-mptcp",
@@ -499,10 +424,9 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "No table of files is full: the kernel says ENFILE whenever it cannot make \
             a socket.",
-        needs: &[],
         way: Way::Elsewhere(FULL_CGROUP),
-        otherwise: &[],
         play: ordinary_bind,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "disk-fails",
@@ -511,11 +435,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The disk failed while the file of the socket was made.",
         cure: "Look at the kernel's messages (dmesg), and save what can be saved.",
         documented: &["POSIX"],
-        remark: "",
-        needs: &[],
         way: Way::Elsewhere("it takes a disk that fails"),
-        otherwise: &[],
         play: ordinary_unix_bind,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-names-at-all",
@@ -525,10 +447,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Leave bind out.",
         documented: &["POSIX"],
         remark: "All families of the kernel that these recordings come from can bind.",
-        needs: &[],
         way: Way::Elsewhere("it takes a kernel with a family that has no names, such as AF_KEY or AF_PPPOX"),
-        otherwise: &[],
         play: ordinary_bind,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-buffer-space",
@@ -538,10 +459,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Give the program, or its container, more memory.",
         documented: &["POSIX"],
         remark: "POSIX tells of it. Linux says ENOMEM.",
-        needs: &[],
         way: Way::Never("Linux says ENOMEM where memory is lacking"),
-        otherwise: &[],
         play: ordinary_bind,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "bound-later",
@@ -550,11 +470,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The socket does not wait (O_NONBLOCK), and gets its name later.",
         cure: "Nothing is to be done on Linux: bind never waits.",
         documented: &["POSIX"],
-        remark: "",
-        needs: &[],
         way: Way::Never("Linux binds at once"),
-        otherwise: &[],
         play: ordinary_bind,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "being-bound",
@@ -563,11 +481,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The socket is still getting the name that an earlier bind asked for.",
         cure: "Nothing is to be done on Linux: bind never waits.",
         documented: &["POSIX"],
-        remark: "",
-        needs: &[],
         way: Way::Never("Linux binds at once"),
-        otherwise: &[],
         play: ordinary_bind,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "null-for-a-directory",
@@ -578,10 +494,9 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["POSIX"],
         remark: "POSIX allows it for sockets of AF_UNIX. Linux says EFAULT, or EINVAL if the length is wrong \
             besides.",
-        needs: &[],
         way: Way::Never("Linux says EFAULT for a null pointer, or EINVAL for its length"),
-        otherwise: &[],
         play: null_pointer,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "null-for-an-address",
@@ -592,10 +507,9 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["POSIX"],
         remark: "POSIX allows it for sockets of AF_UNIX. Linux says EFAULT, or EINVAL if the length is wrong \
             besides.",
-        needs: &[],
         way: Way::Never("Linux says EFAULT for a null pointer, or EINVAL for its length"),
-        otherwise: &[],
         play: null_pointer,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "connected-already",
@@ -606,10 +520,9 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["POSIX"],
         remark: "On Linux a connected socket of the internet families is bound already: EINVAL. One of AF_UNIX may \
             be bound even now.",
-        needs: &[],
         way: Way::Never("Linux says EINVAL, since connect has bound the socket"),
-        otherwise: &[],
         play: ordinary_bind,
+        ..Provocation::USUAL
     },
 ];
 

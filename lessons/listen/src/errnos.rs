@@ -15,11 +15,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The number is not that of an open descriptor.",
         cure: "Look for what came before: the socket was closed already, or socket failed and its -1 was passed on.",
         documented: &["listen(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: no_descriptor,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "only-a-path",
@@ -28,11 +25,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The descriptor was opened with O_PATH: it names a file, and nothing is open behind it.",
         cure: "Use a descriptor that socket made. (It is EBADF and not ENOTSOCK, since no open file can be asked what it is.)",
         documented: &[],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: only_a_path,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "not-a-socket",
@@ -41,11 +35,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The descriptor is open, but it is not a socket.",
         cure: "Look where the number comes from: a descriptor was closed, and its number has been given to a file since.",
         documented: &["listen(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: not_a_socket,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "port-listened-on",
@@ -54,11 +45,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "Another socket listens at this address and port already; both were bound to it with SO_REUSEADDR.",
         cure: "End the other server, or take another port.",
         documented: &["listen(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: port_listened_on,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-port-left",
@@ -67,11 +55,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The socket is not bound, so listen must choose a port for it, and all that it may choose from are taken.",
         cure: "Close what holds them, or widen net.ipv4.ip_local_port_range.",
         documented: &["listen(2)", "ip(7)"],
-        remark: "",
         needs: &[Lack::Namespaces, Lack::Settings],
-        way: Way::Live,
-        otherwise: &[],
         play: no_port_left,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "datagrams",
@@ -80,11 +66,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A UDP socket has no connections that could wait.",
         cure: "Leave listen out: a UDP server is bound, and receives.",
         documented: &["listen(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: datagrams,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unix-datagrams",
@@ -93,11 +76,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The same in the family AF_UNIX: a datagram socket has no connections.",
         cure: "Make the socket with SOCK_STREAM or SOCK_SEQPACKET if connections are wanted.",
         documented: &["listen(2)", "unix(7)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix_datagrams,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "connected-already",
@@ -107,10 +87,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Listen on a socket of its own. The connections that accept returns are further sockets.",
         documented: &["POSIX"],
         remark: "The page listen(2) does not name EINVAL at all; POSIX does.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: connected_already,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unix-without-a-name",
@@ -120,10 +98,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Bind it to a path first. (For TCP the kernel would choose a port; for a path it chooses nothing.)",
         documented: &[],
         remark: "For an unbound socket POSIX tells of EDESTADDRREQ. Linux says EINVAL here, and binds a TCP socket itself.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix_without_a_name,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "connecting",
@@ -132,11 +108,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A connect is under way on the socket: its first packet is out and not answered yet.",
         cure: "Listen on a socket of its own.",
         documented: &[],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: connecting,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-memory-for-mptcp",
@@ -146,13 +119,12 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Give the program, or its container, more memory.",
         documented: &[],
         remark: "No table of files is full: the kernel says ENFILE whenever it cannot make a socket.",
-        needs: &[],
         way: Way::Elsewhere(
             "it takes a memory cgroup (a group of processes with a limit on its memory) that is full, and to make one \
              is to change the machine",
         ),
-        otherwise: &[],
         play: ordinary_listen,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "not-bound",
@@ -162,10 +134,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Bind the socket before.",
         documented: &["POSIX"],
         remark: "POSIX tells of it. Linux binds a TCP socket itself, and says EINVAL for one of AF_UNIX.",
-        needs: &[],
         way: Way::Never("Linux binds a TCP socket itself, and says EINVAL for one of AF_UNIX"),
-        otherwise: &[],
         play: ordinary_listen,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "not-allowed",
@@ -174,11 +145,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The program may not listen: a security module, such as SELinux, forbids it.",
         cure: "Ask who keeps the machine's rules. Nothing in the program is wrong.",
         documented: &["POSIX"],
-        remark: "",
-        needs: &[],
         way: Way::Elsewhere("it takes a machine with a security module, and a rule of it"),
-        otherwise: &[],
         play: ordinary_listen,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-memory",
@@ -188,10 +157,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Nothing can be done in the program but to say so and end.",
         documented: &["POSIX"],
         remark: "POSIX tells of it. On Linux listen sets no memory aside: its queue grows with those that wait.",
-        needs: &[],
         way: Way::Never("since Linux 4.4 listen sets no memory aside"),
-        otherwise: &[],
         play: ordinary_listen,
+        ..Provocation::USUAL
     },
 ];
 

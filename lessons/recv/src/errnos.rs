@@ -22,11 +22,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The number is not that of an open descriptor.",
         cure: "Look for what came before: the socket was closed already, or a call failed and its -1 was passed on.",
         documented: &["recv(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: no_descriptor,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "only-a-path",
@@ -36,11 +33,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Use a descriptor that socket or accept made. (It is EBADF and not ENOTSOCK, since no open file can be \
                asked what it is.)",
         documented: &[],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: only_a_path,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "not-a-socket",
@@ -50,11 +44,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Use read for files. If it was a socket once, look for who closed it: the number has been given to a \
                file since.",
         documented: &["recv(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: not_a_socket,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "bad-buffer",
@@ -65,10 +56,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["recv(2)"],
         remark: "On TCP nothing is lost, and the next call gets the bytes. A datagram is gone: the last two calls show \
                  it.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: bad_buffer,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "bad-message",
@@ -77,11 +66,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The msghdr of recvmsg, or the list of buffers that it names, is not in the memory of the program.",
         cure: "Fill the msghdr with zeros first, and let msg_iov point to as many iovecs as msg_iovlen says.",
         documented: &["recv(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: bad_message,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "never-connected",
@@ -90,11 +76,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A TCP socket is not connected to anyone.",
         cure: "Connect it first. On a server receive from what accept returned, and not from the listener.",
         documented: &["recv(2)", "ip(7)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: never_connected,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unix-packets-alone",
@@ -103,11 +86,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A unix socket that keeps the borders of messages (SOCK_SEQPACKET) is not connected.",
         cure: "Connect it first, or make both ends with socketpair.",
         documented: &["recv(2)", "unix(7)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix_packets_alone,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unix-stream-alone",
@@ -117,10 +97,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Connect it first, or make both ends with socketpair.",
         documented: &["unix(7)"],
         remark: "The page recv(2) and POSIX say ENOTCONN. For unix sockets only SOCK_SEQPACKET does that.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix_stream_alone,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-urgent-data",
@@ -129,11 +107,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "Urgent data is asked for (MSG_OOB), and the peer has sent none.",
         cure: "Leave MSG_OOB out. Whoever needs it waits for POLLPRI first.",
         documented: &["recv(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: no_urgent_data,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "negative-length",
@@ -143,10 +118,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Set it to the size of the address before each call: the kernel overwrites it.",
         documented: &[],
         remark: "recvfrom looks at it too late: the datagram has been taken by then, and is lost. recvmsg looks first.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: negative_length,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "nothing-there",
@@ -155,11 +128,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "Nothing has arrived, and the call is not to wait (MSG_DONTWAIT, or a non-blocking socket).",
         cure: "This is no failure: wait with poll, and call again.",
         documented: &["recv(2)", "ip(7)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: nothing_there,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "limit-over",
@@ -168,11 +138,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "Nothing arrived within the time that SO_RCVTIMEO allows.",
         cure: "Decide what silence means to the program: ask again, or give up.",
         documented: &["recv(2)", "socket(7)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: limit_over,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-error-waiting",
@@ -181,11 +148,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The queue of errors is asked (MSG_ERRQUEUE), and it is empty.",
         cure: "Wait for POLLERR first. This queue never waits, even on a blocking socket.",
         documented: &["recv(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: no_error_waiting,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "interrupted",
@@ -195,10 +159,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Call again. With SA_RESTART the kernel does so itself.",
         documented: &["recv(2)", "POSIX"],
         remark: "ERESTARTSYS is what a tracer sees; the kernel makes EINTR of it before the program does.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: interrupted,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "interrupted-with-a-limit",
@@ -207,11 +169,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A signal came while the call waited. Its handler has SA_RESTART, but the socket has SO_RCVTIMEO.",
         cure: "Call again: a call with a limit is never restarted.",
         documented: &["signal(7)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: interrupted_with_a_limit,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "reset-by-the-peer",
@@ -222,10 +181,8 @@ pub static ERRNOS: &[Provocation] = &[
                anew.",
         documented: &["POSIX"],
         remark: "The page recv(2) does not have it, though every server meets it.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: reset_by_the_peer,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unix-left-unread",
@@ -234,11 +191,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The peer of a unix stream socket closed it while bytes that we had sent waited there unread.",
         cure: "As after any reset: close the socket. The peer did not read all that was sent.",
         documented: &["unix(7)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix_left_unread,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "dissolved",
@@ -250,9 +204,8 @@ pub static ERRNOS: &[Provocation] = &[
         remark: "tcp(7) tells of EPIPE for reading on a socket that was shut down, but that says 0. This is the one \
                  way that was found.",
         needs: &[Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: dissolved,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-answer",
@@ -263,11 +216,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "The connection is dead: close the socket. Without the option the kernel keeps trying for about a \
                quarter of an hour.",
         documented: &["tcp(7)", "POSIX"],
-        remark: "",
         needs: &[Lack::Namespaces, Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: no_answer,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "keep-alive-unanswered",
@@ -278,11 +229,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "The peer has gone without a word: close the socket. By default the kernel asks after two hours of \
                silence only.",
         documented: &["tcp(7)"],
-        remark: "",
         needs: &[Lack::Namespaces, Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: keep_alive_unanswered,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "udp-port-closed",
@@ -293,10 +242,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Look at the port, or try later. The error is told once, and the socket is as good as before.",
         documented: &["recv(2)", "udp(7)"],
         remark: "Only a connected UDP socket hears of it (or one with IP_RECVERR).",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: udp_port_closed,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "destroyed",
@@ -305,11 +252,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The socket was destroyed from outside, by root, as `ss -K` does it.",
         cure: "Close it and begin anew, or ask who keeps the machine why it was done.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Namespaces, Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: destroyed,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-way-further",
@@ -319,11 +264,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Try later: routes come and go. UDP hides such errors, and with IP_RECVERR the program has asked for \
                them.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: no_way_further,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-neighbour",
@@ -332,11 +275,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "On the last link of the way nobody answered for the address of an earlier datagram.",
         cure: "Look whether that machine is on. UDP hides this, and with IP_RECVERR the program has asked for it.",
         documented: &["ip(7)"],
-        remark: "",
         needs: &[Lack::Namespaces, Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: no_neighbour,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "source-route-failed",
@@ -346,11 +287,9 @@ pub static ERRNOS: &[Provocation] = &[
                 route failed; forged here).",
         cure: "Let the routers choose the way: take the option from the packets.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: source_route_failed,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "source-isolated",
@@ -359,11 +298,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A router said that this machine is cut off (ICMP, source host isolated; forged here).",
         cure: "Ask who keeps the network. Routers no longer say this (RFC 1812).",
         documented: &[],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: source_isolated,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "host-unknown",
@@ -374,9 +311,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "The errno's words are “Host is down”; that is not what the router said.",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: host_unknown,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-such-protocol",
@@ -388,9 +324,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "The errno's words are “Protocol not available”; elsewhere it tells of options.",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: no_such_protocol,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "header-not-understood",
@@ -400,11 +335,9 @@ pub static ERRNOS: &[Provocation] = &[
                 here).",
         cure: "Look at the options that the program puts into its packets. It is told without IP_RECVERR too.",
         documented: &["raw(7)"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: header_not_understood,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "too-large-for-the-way",
@@ -414,11 +347,9 @@ pub static ERRNOS: &[Provocation] = &[
                 needed; forged here).",
         cure: "Send smaller ones: the option IP_MTU tells how large a packet may be.",
         documented: &["ip(7)", "raw(7)"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: too_large_for_the_way,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "forbidden-on-the-way",
@@ -430,9 +361,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "With IPv4 the same word (type 3, code 13) gives EHOSTUNREACH.",
         needs: &[Lack::Namespaces, Lack::Ipv6],
-        way: Way::Live,
-        otherwise: &[],
         play: forbidden_on_the_way,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "too-many-buffers",
@@ -442,10 +372,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Use fewer and larger buffers.",
         documented: &["POSIX"],
         remark: "The page recv(2) does not have it.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: too_many_buffers,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-urgent-datagrams",
@@ -455,10 +383,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Leave MSG_OOB out.",
         documented: &["unix(7)", "POSIX"],
         remark: "A UDP socket takes no notice of MSG_OOB here, and waits.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: no_urgent_datagrams,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "link-went-down",
@@ -467,11 +393,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The link that a packet socket listens on (one that sees whole packets) went down.",
         cure: "Set the link up again. The error is told once.",
         documented: &["packet(7)"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: link_went_down,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "overrun",
@@ -481,11 +405,9 @@ pub static ERRNOS: &[Provocation] = &[
                 buffer holds.",
         cure: "News was lost: ask for the whole state anew. A larger SO_RCVBUF makes it rarer.",
         documented: &["netlink(7)"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: overrun,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "in-repair",
@@ -495,11 +417,9 @@ pub static ERRNOS: &[Provocation] = &[
                 another.",
         cure: "Switch the mode off first: in it the queues are read with options, and nothing is received.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Namespaces, Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: in_repair,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-memory",
@@ -508,13 +428,11 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The kernel has no memory left for its own work on the call.",
         cure: "Nothing can be done in the program but to say so and end.",
         documented: &["recv(2)", "POSIX"],
-        remark: "",
-        needs: &[],
         way: Way::Elsewhere(
             "it takes a machine whose kernel itself has no memory left, and that would harm all who use it",
         ),
-        otherwise: &[],
         play: ordinary_recv,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "input-or-output",
@@ -524,10 +442,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Nothing: on Linux it does not happen with the sockets of this book.",
         documented: &["POSIX"],
         remark: "POSIX tells of it, for an error that happens while reading.",
-        needs: &[],
         way: Way::Never("neither TCP nor UDP nor unix sockets have a place that says so"),
-        otherwise: &[],
         play: ordinary_recv,
+        ..Provocation::USUAL
     },
 ];
 

@@ -22,11 +22,8 @@ pub static ERRNOS: &[Provocation] = &[
             without it.",
         cure: "Use a constant such as AF_INET. If AF_INET6 is what is missing, do without IPv6.",
         documented: &["socket(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: no_such_family,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-such-type",
@@ -37,10 +34,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "The page socket(2) tells of EINVAL for unknown flags and unknown protocols, and not for an unknown \
             type.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: no_such_type,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unknown-flag",
@@ -49,11 +44,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A bit is set in the type that is no flag: only SOCK_CLOEXEC and SOCK_NONBLOCK may ride there.",
         cure: "Add these two and no others. Whatever else the socket shall have, setsockopt gives it.",
         documented: &["socket(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unknown_flag,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "protocol-out-of-range",
@@ -62,11 +54,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The protocol is a number that no protocol of the internet families can have: negative, or too large.",
         cure: "Pass 0, and the kernel chooses.",
         documented: &["socket(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: protocol_out_of_range,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "protocol-of-another-type",
@@ -76,10 +65,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Pass 0, and the type decides: TCP for SOCK_STREAM, UDP for SOCK_DGRAM.",
         documented: &["socket(2)", "POSIX"],
         remark: "POSIX would allow EPROTOTYPE for this as well. Linux never says that here.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: protocol_of_another_type,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "raw-without-a-protocol",
@@ -89,10 +76,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Name the protocol, such as IPPROTO_ICMP. Here the kernel chooses nothing.",
         documented: &[],
         remark: "It comes before the question of privilege: root is told the same.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: raw_without_a_protocol,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unix-with-a-protocol",
@@ -102,11 +87,8 @@ pub static ERRNOS: &[Provocation] = &[
             itself).",
         cure: "Pass 0.",
         documented: &["unix(7)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix_with_a_protocol,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "nobody-at-the-other-end",
@@ -117,11 +99,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Look at the constant. If it is right, the kernel was built without that part, or its module is not \
             loaded.",
         documented: &[],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: nobody_at_the_other_end,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-records-in-ip",
@@ -131,10 +110,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Use SOCK_STREAM, and mark in the bytes where a message ends.",
         documented: &["ip(7)"],
         remark: "The page socket(2) does not list ESOCKTNOSUPPORT.",
-        needs: &[],
-        way: Way::Live,
         otherwise: &[Expected::on("where the kernel has SCTP, a protocol with such a type", &[calls("socket", "fd")])],
         play: no_records_in_ip,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-such-unix-type",
@@ -145,10 +123,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Use SOCK_DGRAM: between the processes of one machine no datagram is lost.",
         documented: &["unix(7)"],
         remark: "SOCK_RAW is accepted, and becomes SOCK_DGRAM without a word.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: no_such_unix_type,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "netlink-stream",
@@ -157,11 +133,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "Netlink, the family for talking with the kernel, knows messages and no streams.",
         cure: "Use SOCK_RAW or SOCK_DGRAM: to netlink they are the same.",
         documented: &[],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: netlink_stream,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "mptcp-switched-off",
@@ -173,9 +146,8 @@ pub static ERRNOS: &[Provocation] = &[
         remark: "No document tells of it, and the errno's words, “Protocol not available”, are otherwise those for \
             an unknown option.",
         needs: &[Lack::Namespaces, Lack::Settings],
-        way: Way::Live,
-        otherwise: &[],
         play: mptcp_switched_off,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "raw-for-the-privileged",
@@ -186,9 +158,9 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["raw(7)"],
         remark: "The page socket(2) tells of EACCES where a permission is missing. Here the kernel says EPERM.",
         needs: &[Lack::UnprivilegedUser],
-        way: Way::Live,
         otherwise: &[PRIVILEGED],
         play: raw_for_the_privileged,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "packets-for-the-privileged",
@@ -198,11 +170,10 @@ pub static ERRNOS: &[Provocation] = &[
             CAP_NET_RAW.",
         cure: "Run the program with that privilege.",
         documented: &["packet(7)"],
-        remark: "",
         needs: &[Lack::UnprivilegedUser, Lack::Kernel],
-        way: Way::Live,
         otherwise: &[PRIVILEGED],
         play: packets_for_the_privileged,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "cgroup-says-no",
@@ -212,13 +183,11 @@ pub static ERRNOS: &[Provocation] = &[
             and lets it make no such socket.",
         cure: "Ask who keeps the machine or the container. Nothing in the program is wrong.",
         documented: &[],
-        remark: "",
-        needs: &[],
         way: Way::Elsewhere(
             "it takes a cgroup (a group of processes) with a BPF program attached, which is to change the machine",
         ),
-        otherwise: &[],
         play: ordinary_tcp,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "ping-group",
@@ -231,9 +200,8 @@ pub static ERRNOS: &[Provocation] = &[
         remark: "With the kernel's own setting, “1 0”, even root is refused. Many systems widen it, in their first \
             network only.",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: ping_group,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-number-left",
@@ -242,11 +210,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The process has as many descriptors as its limit RLIMIT_NOFILE allows.",
         cure: "Close what is no longer needed: most often a close was forgotten. Else raise the limit (ulimit -n).",
         documented: &["socket(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: no_number_left,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "files-of-the-machine",
@@ -256,10 +221,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Find who holds them all open (lsof tells), or raise the setting. To try again later may help.",
         documented: &["socket(2)", "POSIX"],
         remark: "Processes with CAP_SYS_ADMIN, root's as a rule, may open files beyond the limit.",
-        needs: &[],
         way: Way::Elsewhere("it takes a moment in which nobody on the whole machine can open a file"),
-        otherwise: &[],
         play: ordinary_tcp,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unix-sockets-of-the-machine",
@@ -269,10 +233,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Find who holds them all open (ss -x tells), or raise the setting.",
         documented: &["unix(7)"],
         remark: "CAP_SYS_ADMIN frees a process from the limit of files, and not from this one.",
-        needs: &[],
         way: Way::Elsewhere("it takes a moment in which nobody on the whole machine can make such a socket"),
-        otherwise: &[],
         play: ordinary_unix,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-memory-for-the-file",
@@ -283,10 +246,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Give the program, or its container, more memory.",
         documented: &[],
         remark: "No table of files is full: the kernel says ENFILE whenever it cannot make this part of a socket.",
-        needs: &[],
         way: Way::Elsewhere(FULL_CGROUP),
-        otherwise: &[],
         play: ordinary_tcp,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-memory",
@@ -295,11 +257,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "There is no memory for the protocol's part of the socket.",
         cure: "Give the program, or its container, more memory.",
         documented: &["socket(2)", "POSIX"],
-        remark: "",
-        needs: &[],
         way: Way::Elsewhere(FULL_CGROUP),
-        otherwise: &[],
         play: ordinary_tcp,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-memory-for-ipv6",
@@ -309,10 +269,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Give the program, or its container, more memory. Treat ENOBUFS and ENOMEM alike.",
         documented: &["socket(2)", "POSIX"],
         remark: "For the same lack AF_INET says ENOMEM.",
-        needs: &[],
         way: Way::Elsewhere(FULL_CGROUP),
-        otherwise: &[],
         play: ordinary_ipv6,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "type-for-the-protocol",
@@ -323,10 +282,9 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["POSIX"],
         remark: "POSIX tells of it. Linux says EPROTONOSUPPORT, or ESOCKTNOSUPPORT if no protocol of the family has \
             the type.",
-        needs: &[],
         way: Way::Never("Linux says EPROTONOSUPPORT or ESOCKTNOSUPPORT"),
-        otherwise: &[],
         play: ordinary_tcp,
+        ..Provocation::USUAL
     },
 ];
 

@@ -28,11 +28,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The number is not that of an open descriptor.",
         cure: "Look for what came before: the socket was closed already, or socket failed and its -1 was passed on.",
         documented: &["connect(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: arguments::no_descriptor,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "only-a-path",
@@ -42,11 +39,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Use a descriptor that socket made. (It is EBADF and not ENOTSOCK, since no open file can be asked what \
                it is.)",
         documented: &[],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: arguments::only_a_path,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "not-a-socket",
@@ -56,11 +50,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Look where the number comes from: a descriptor was closed, and its number has been given to a file \
                since.",
         documented: &["connect(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: arguments::not_a_socket,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "bad-address",
@@ -69,11 +60,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The pointer to the address leads to no memory of the program.",
         cure: "Pass a pointer to the address itself, and let it live as long as the call.",
         documented: &["connect(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: arguments::bad_address,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "too-short",
@@ -83,10 +71,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Pass the size of the whole address: 16 for a sockaddr_in, 28 for a sockaddr_in6.",
         documented: &["POSIX"],
         remark: "The page connect(2) does not name EINVAL at all; POSIX does.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: arguments::too_short,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "other-family",
@@ -95,11 +81,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The socket is of IPv4, and the address of another family.",
         cure: "Make the socket in the family of the address: one socket for each address that is tried.",
         documented: &["connect(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: arguments::other_family,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unix-other-family",
@@ -109,10 +92,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Make the socket in the family of the address.",
         documented: &["unix(7)"],
         remark: "A TCP socket says EAFNOSUPPORT to this mistake.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: arguments::unix_other_family,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "other-type",
@@ -121,11 +102,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "At the path is a socket of another type: a stream server, say, and the client is a datagram socket.",
         cure: "Make the client's socket of the server's type.",
         documented: &["connect(2)", "unix(7)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: arguments::other_type,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "v4-in-v6-only",
@@ -137,9 +115,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "There may be a way to 127.0.0.1, but none for this socket.",
         needs: &[Lack::Ipv6],
-        way: Way::Live,
-        otherwise: &[],
         play: arguments::v4_in_v6_only,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-scope",
@@ -150,11 +127,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Put the interface's number into sin6_scope_id: if_nametoindex tells it, and getaddrinfo does it for \
                fe80::1%eth0.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Ipv6],
-        way: Way::Live,
-        otherwise: &[],
         play: arguments::no_scope,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "connected-already",
@@ -163,11 +138,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The socket is connected.",
         cure: "None needed, if it was an attempt to learn whether it is. For a second peer make a second socket.",
         documented: &["connect(2)", "ip(7)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: state::connected_already,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "listening",
@@ -177,10 +149,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Make a socket of its own for the client's part.",
         documented: &[],
         remark: "POSIX says EOPNOTSUPP for it. Linux says that it is connected, which it is not.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: state::listening,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unix-listening",
@@ -190,10 +160,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Make a socket of its own for the client's part.",
         documented: &[],
         remark: "POSIX says EOPNOTSUPP for a listening socket, and a TCP socket says EISCONN.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: state::unix_listening,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "packets",
@@ -202,11 +170,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The socket is a packet socket (AF_PACKET), which speaks to a network card and has no peers.",
         cure: "Name the card with bind, or each packet's destination with sendto.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: state::packets,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "begun",
@@ -215,11 +181,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The socket is non-blocking: connect has sent its first packet and does not wait for the answer.",
         cure: "It is no failure. Wait with poll until the socket is writable, then ask SO_ERROR how it went.",
         documented: &["connect(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: waiting::begun,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "limit-over",
@@ -228,11 +191,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The socket has a time limit, SO_SNDTIMEO, and it is over before an answer came.",
         cure: "The attempt goes on. Wait on with poll, or close the socket to give up.",
         documented: &["socket(7)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: waiting::limit_over,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "still-under-way",
@@ -241,11 +201,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "An earlier connect on this socket has begun and is not finished.",
         cure: "Wait with poll; another connect changes nothing.",
         documented: &["connect(2)", "ip(7)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: waiting::still_under_way,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "signal",
@@ -257,10 +214,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["connect(2)", "POSIX"],
         remark: "In the trace it is ERESTARTSYS, the kernel's own word before it has looked at the handler's flags. \
                  The program gets EINTR.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: waiting::signal,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "signal-despite-restart",
@@ -272,10 +227,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["signal(7)"],
         remark: "SA_RESTART does not help where a time limit is set: the kernel would have to know how much of it is \
                  left.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: waiting::signal_despite_restart,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "nobody-listens",
@@ -285,11 +238,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Start the server, or look at the port: it may be another one, or the server listens at another of the \
                machine's addresses.",
         documented: &["connect(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: waiting::nobody_listens,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "port-unreachable",
@@ -299,11 +249,9 @@ pub static ERRNOS: &[Provocation] = &[
                 firewall that rejects says so.",
         cure: "Look at the firewall of the other machine as well as at its server.",
         documented: &["connect(2)", "POSIX"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: icmp::port_unreachable,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "nobody-behind-the-path",
@@ -313,11 +261,8 @@ pub static ERRNOS: &[Provocation] = &[
                 it.",
         cure: "Start the server. Whoever removes an old path should first see that it is a socket.",
         documented: &["unix(7)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: paths::nobody_behind_the_path,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "listener-closed",
@@ -326,11 +271,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The client waited for a place in the unix server's queue, and the server closed its socket.",
         cure: "Try again when the server is back.",
         documented: &["unix(7)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: paths::listener_closed,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-answer",
@@ -340,11 +282,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Look whether the machine is on, and whether a firewall swallows the packets. For a shorter limit use \
                poll.",
         documented: &["connect(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: waiting::no_answer,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "own-limit",
@@ -354,11 +293,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Look why nobody answers, or give it more time. The kernel looks at this limit only when it would knock \
                again, after a second or more.",
         documented: &["tcp(7)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: waiting::own_limit,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "filtered",
@@ -370,9 +306,8 @@ pub static ERRNOS: &[Provocation] = &[
         remark: "connect(2) promises EACCES or EPERM for a local firewall rule. The kernel does say EPERM, to TCP, and \
                  TCP takes it for a lost packet and tries again.",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::filtered,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-route",
@@ -381,11 +316,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The table of routes has no way to the address.",
         cure: "Look at the routes (ip route): there may be no network at all, or no default route.",
         documented: &["connect(2)", "POSIX"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::no_route,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "loopback-down",
@@ -394,11 +327,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The interface lo is down, so even the machine itself cannot be reached.",
         cure: "Raise it: ip link set lo up. A fresh network namespace begins so.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::loopback_down,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "tcp-to-all",
@@ -408,10 +339,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Connect to one machine's address, or send with UDP.",
         documented: &[],
         remark: "Setting SO_BROADCAST does not help. UDP says EACCES, where TCP says that there is no way.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: network::tcp_to_all,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "network-unreachable",
@@ -421,11 +350,9 @@ pub static ERRNOS: &[Provocation] = &[
                 router on the way has no route.",
         cure: "Nothing is wrong with the program; tell who keeps the network, or try another address.",
         documented: &["connect(2)", "POSIX"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: icmp::network_unreachable,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unreachable-route",
@@ -436,9 +363,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["ip(7)", "POSIX"],
         remark: "The page connect(2) does not name EHOSTUNREACH; ip(7) and POSIX do.",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::unreachable_route,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-neighbour",
@@ -448,11 +374,9 @@ pub static ERRNOS: &[Provocation] = &[
                 answered.",
         cure: "Look whether the machine is on and the cable is in, and whether the address is right.",
         documented: &["ip(7)"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::no_neighbour,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "filtered-on-the-way",
@@ -462,11 +386,9 @@ pub static ERRNOS: &[Provocation] = &[
                 13). A firewall on the way forbids it.",
         cure: "Ask who keeps the firewall; the program can only try another address.",
         documented: &["ip(7)", "POSIX"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: icmp::filtered_on_the_way,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "prohibit-route",
@@ -475,11 +397,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The table of routes has a prohibit route, one that forbids.",
         cure: "Look at the routes (ip route get ADDRESS). No privilege helps, it is not the user who is refused.",
         documented: &["ip(7)"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::prohibit_route,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "blackhole-route",
@@ -491,9 +411,8 @@ pub static ERRNOS: &[Provocation] = &[
         remark: "ip(7) tells of it for sending only. A blackhole that another machine has stays silent; this one's own \
                  says EINVAL.",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::blackhole_route,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "interface-gone",
@@ -502,11 +421,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The socket is tied to an interface (SO_BINDTODEVICE), and the interface is there no more.",
         cure: "Make a new socket, and tie it to an interface that is there.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::interface_gone,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-port-left",
@@ -517,9 +434,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["connect(2)", "POSIX"],
         remark: "POSIX tells only of an address that is not available from this machine, and not of ports.",
         needs: &[Lack::Namespaces, Lack::Settings],
-        way: Way::Live,
-        otherwise: &[],
         play: network::no_port_left,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-port-left-for-udp",
@@ -532,9 +448,8 @@ pub static ERRNOS: &[Provocation] = &[
         remark: "connect(2) says EADDRNOTAVAIL for it, and only TCP does. That page has another reason for EAGAIN, \
                  which is long gone.",
         needs: &[Lack::Namespaces, Lack::Settings],
-        way: Way::Live,
-        otherwise: &[],
         play: network::no_port_left_for_udp,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "pair-taken",
@@ -545,10 +460,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Leave bind out, and let the kernel choose the port.",
         documented: &[],
         remark: "connect(2) and POSIX call it EADDRINUSE.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: network::pair_taken,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-own-address",
@@ -557,11 +470,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "There is a way to the address, and this machine has no address of its own to come from.",
         cure: "Look at the addresses (ip -6 addr): IPv6 may be half switched off.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Namespaces, Lack::Ipv6],
-        way: Way::Live,
-        otherwise: &[],
         play: network::no_own_address,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-such-path",
@@ -570,11 +481,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "At the path there is nothing.",
         cure: "Start the server, and look at the working directory: a relative path begins there.",
         documented: &["unix(7)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: paths::no_such_path,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "file-on-the-way",
@@ -584,10 +492,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Look at each part of the path.",
         documented: &["POSIX"],
         remark: "The pages connect(2) and unix(7) do not name it.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: paths::file_on_the_way,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "links-in-a-circle",
@@ -597,10 +503,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Look where the link leads (readlink), and make it anew.",
         documented: &["POSIX"],
         remark: "The pages connect(2) and unix(7) do not name it.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: paths::links_in_a_circle,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "name-too-long",
@@ -612,10 +516,8 @@ pub static ERRNOS: &[Provocation] = &[
                gets as far as connect.",
         documented: &["POSIX"],
         remark: "The pages connect(2) and unix(7) do not name it.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: paths::name_too_long,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "queue-full",
@@ -625,10 +527,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Try again a little later: nothing is under way, and poll has nothing to wait for.",
         documented: &["connect(2)"],
         remark: "For TCP the same is EINPROGRESS.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: paths::queue_full,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "queue-full-for-long",
@@ -638,10 +538,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Try again, or say that the server is too busy. Nothing is under way.",
         documented: &[],
         remark: "connect(2) names EAGAIN for non-blocking sockets only. For TCP the same is EINPROGRESS.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: paths::queue_full_for_long,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "path-not-writable",
@@ -650,11 +548,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The user may not write to the socket's file, and to connect to a path is to write to it.",
         cure: "Let the server set the file's mode or owner (chmod, chown) so that its clients may write.",
         documented: &["connect(2)", "POSIX"],
-        remark: "",
         needs: &[Lack::UnprivilegedUser],
-        way: Way::Live,
-        otherwise: &[],
         play: paths::path_not_writable,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "directory-closed",
@@ -663,11 +559,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The user may not pass through a directory on the way to the path (it lacks the permission x).",
         cure: "Look at each directory of the path (namei -l PATH).",
         documented: &["connect(2)", "POSIX"],
-        remark: "",
         needs: &[Lack::UnprivilegedUser],
-        way: Way::Live,
-        otherwise: &[],
         play: paths::directory_closed,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "udp-to-all",
@@ -676,11 +570,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The address is a broadcast address, and the UDP socket is not allowed to speak to all.",
         cure: "If it is meant, set SO_BROADCAST; if not, look how the address came about.",
         documented: &["connect(2)", "ip(7)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: rules::udp_to_all,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "landlock-port",
@@ -693,9 +584,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "Any user may make such rules.",
         needs: &[Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: rules::landlock_port,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "landlock-scope",
@@ -707,9 +597,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "EPERM, where Landlock's rule about ports says EACCES. It takes Linux 6.12.",
         needs: &[Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: rules::landlock_scope,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "peer-taken",
@@ -720,10 +609,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Leave the server's socket unconnected.",
         documented: &[],
         remark: "No permission is missing.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: rules::peer_taken,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "netlink-to-a-program",
@@ -733,11 +620,9 @@ pub static ERRNOS: &[Provocation] = &[
                 connects it to another program.",
         cure: "Connect to 0, the kernel; programs speak to each other with unix sockets.",
         documented: &[],
-        remark: "",
         needs: &[Lack::UnprivilegedUser],
-        way: Way::Live,
-        otherwise: &[],
         play: rules::netlink_to_a_program,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "cgroup-program",
@@ -748,10 +633,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Ask who runs the container. Nothing in the program is wrong.",
         documented: &["connect(2)"],
         remark: "connect(2) has it for a local firewall rule.",
-        needs: &[],
         way: Way::Elsewhere("it takes a program in the kernel for a control group, which only root may put there"),
-        otherwise: &[],
         play: ordinary_connect,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "not-allowed",
@@ -760,11 +644,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A security module, such as SELinux, forbids the connection.",
         cure: "Ask who keeps the machine's rules. Nothing in the program is wrong.",
         documented: &["connect(2)"],
-        remark: "",
-        needs: &[],
         way: Way::Elsewhere("it takes a machine with a security module, and a rule of it"),
-        otherwise: &[],
         play: ordinary_connect,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "error-fetched",
@@ -773,11 +655,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A non-blocking connect has failed, and its error was fetched already (SO_ERROR tells it once).",
         cure: "Keep what SO_ERROR said, and make a new socket. (On Linux the next connect on this one begins afresh.)",
         documented: &[],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: state::error_fetched,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "destroyed",
@@ -786,11 +665,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "Somebody has destroyed the socket while it connected: root can do that to any socket (ss -K).",
         cure: "Make a new socket, if you want to try again.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: state::destroyed,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "reset-since",
@@ -801,10 +678,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Ask SO_ERROR instead of calling connect again, and make a new socket.",
         documented: &["POSIX"],
         remark: "The page connect(2) does not name it; POSIX does.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: state::reset_since,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "ended-and-reset-since",
@@ -815,10 +690,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Ask SO_ERROR instead of calling connect again, and make a new socket.",
         documented: &[],
         remark: "The errno depends on what came before the reset.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: state::ended_and_reset_since,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "shut-down-meanwhile",
@@ -827,11 +700,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "While connect waited, another thread shut the socket down.",
         cure: "Let one thread decide about a socket. If this is how you give up, ECONNRESET is the answer to expect.",
         documented: &[],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: state::shut_down_meanwhile,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "dissolved-meanwhile",
@@ -841,11 +711,8 @@ pub static ERRNOS: &[Provocation] = &[
                 nobody.",
         cure: "Let one thread decide about a socket.",
         documented: &[],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: state::dissolved_meanwhile,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "protocol-unreachable",
@@ -857,9 +724,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "Elsewhere this errno is about an unknown socket option.",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: icmp::protocol_unreachable,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "source-route-failed",
@@ -870,11 +736,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Do not prescribe routes (IP_OPTIONS). A message of this kind about ordinary packets is a mistake, or a \
                lie.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: icmp::source_route_failed,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "host-unknown",
@@ -886,9 +750,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "Routers hardly send this message any more.",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: icmp::host_unknown,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "host-isolated",
@@ -900,9 +763,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "Routers hardly send this message any more.",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: icmp::host_isolated,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "parameter-problem",
@@ -912,11 +774,9 @@ pub static ERRNOS: &[Provocation] = &[
                 could not make sense of the packet's header.",
         cure: "Look for options on the socket (IP_OPTIONS), or for a broken machine on the way.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: icmp::parameter_problem,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-memory-for-mptcp",
@@ -927,10 +787,9 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "No table of files is full: the kernel says ENFILE whenever it cannot make a \
                  socket.",
-        needs: &[],
         way: Way::Elsewhere("it takes a memory cgroup that is full, which only root can make"),
-        otherwise: &[],
         play: ordinary_connect,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-memory-for-the-peer",
@@ -939,11 +798,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "For a unix client the kernel makes the server's end during connect, and gets no memory for it.",
         cure: "Give the program, or its container, more memory.",
         documented: &[],
-        remark: "",
-        needs: &[],
         way: Way::Elsewhere("it takes a memory cgroup that is full, which only root can make"),
-        otherwise: &[],
         play: ordinary_unix_connect,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "address-in-use",
@@ -953,10 +810,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Leave bind out, and let the kernel choose the port.",
         documented: &["connect(2)", "POSIX"],
         remark: "Linux says EADDRNOTAVAIL where the documents say this.",
-        needs: &[],
         way: Way::Never("Linux says EADDRNOTAVAIL for a pair of names that is taken"),
-        otherwise: &[],
         play: ordinary_connect,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "disk-error",
@@ -965,11 +821,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The disk with the path on it cannot be read.",
         cure: "Look at the kernel's messages (dmesg): the disk may be dying.",
         documented: &["POSIX"],
-        remark: "",
-        needs: &[],
         way: Way::Elsewhere("it takes a disk that fails"),
-        otherwise: &[],
         play: ordinary_unix_connect,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "interface-down",
@@ -979,10 +833,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Raise the interface.",
         documented: &["POSIX"],
         remark: "Linux takes the routes away with the interface, and so says ENETUNREACH.",
-        needs: &[],
         way: Way::Never("Linux removes an interface's routes when it goes down, and says ENETUNREACH"),
-        otherwise: &[],
         play: ordinary_connect,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-memory",
@@ -991,11 +844,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The kernel has no memory for the first packet.",
         cure: "Give the machine more memory. Waiting and trying again may help.",
         documented: &["POSIX"],
-        remark: "",
-        needs: &[],
         way: Way::Elsewhere("it takes a kernel that has run out of memory"),
-        otherwise: &[],
         play: ordinary_connect,
+        ..Provocation::USUAL
     },
 ];
 

@@ -38,11 +38,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The number is not that of an open descriptor.",
         cure: "Look for what came before: the socket was closed already, or socket failed and its -1 was passed on.",
         documented: &["send(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: descriptors::no_descriptor,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "only-a-path",
@@ -52,11 +49,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Use a descriptor that socket made. (It is EBADF and not ENOTSOCK, since no open file can be asked \
                what it is.)",
         documented: &[],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: descriptors::only_a_path,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "passes-no-descriptor",
@@ -67,11 +61,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Look at the numbers in the control message, too. Keep a descriptor open until sendmsg has returned; \
                then it may be closed.",
         documented: &["unix(7)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::passes_no_descriptor,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "not-a-socket",
@@ -81,11 +72,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Look where the number comes from: a descriptor was closed, and its number has been given to a file \
                since. (For a file there is write.)",
         documented: &["send(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: descriptors::not_a_socket,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "bad-data",
@@ -95,11 +83,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Look at the pointer and at the length: they must belong to the same buffer, and the buffer must still \
                be there.",
         documented: &["send(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: descriptors::bad_data,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "bad-address",
@@ -108,11 +93,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The pointer to the destination's address leads to memory that the program may not read.",
         cure: "Look at the pointer: it must lead to a socket address that lives until the call returns.",
         documented: &["send(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: descriptors::bad_address,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "bad-message",
@@ -123,11 +105,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Look at all the pointers that a msghdr has. What is not wanted must be null, with a length of 0: \
                begin with a msghdr of zeros.",
         documented: &["send(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: descriptors::bad_message,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "nobody-given",
@@ -136,11 +115,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A UDP socket is not connected, and no address was given.",
         cure: "Give the address (sendto), or connect the socket first.",
         documented: &["send(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: datagrams::nobody_given,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unix-stream-alone",
@@ -150,10 +126,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Connect it first, or make both ends at once with socketpair.",
         documented: &["send(2)", "unix(7)", "POSIX"],
         remark: "For a TCP socket in the same state Linux says EPIPE: see never-connected.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::unix_stream_alone,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unix-datagrams-alone",
@@ -163,10 +137,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Give the address (sendto), or connect the socket first.",
         documented: &["send(2)"],
         remark: "POSIX has EDESTADDRREQ for this, and that is what a UDP socket gets.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::unix_datagrams_alone,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "address-for-a-connection",
@@ -176,10 +148,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Leave the address out: null, and a length of 0.",
         documented: &["send(2)", "unix(7)", "POSIX"],
         remark: "TCP ignores the address instead, and sends to its peer.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::address_for_a_connection,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "fast-open-when-connected",
@@ -190,10 +160,9 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["send(2)"],
         remark: "send(2) explains EISCONN by an address that was given. Here send gives it, too, which has no \
                  address to give.",
-        needs: &[],
-        way: Way::Live,
         otherwise: fast_open::OFF_THRICE,
         play: fast_open::fast_open_when_connected,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "never-connected",
@@ -204,10 +173,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "send(2) and POSIX have ENOTCONN for it. Linux says EPIPE, with SIGPIPE unless MSG_NOSIGNAL forbids \
                  it.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: connections::never_connected,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "own-end-shut",
@@ -216,11 +183,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The program has said itself that nothing more will come: shutdown(SHUT_WR).",
         cure: "Send first, then shut down. MSG_NOSIGNAL keeps SIGPIPE away, and leaves the errno.",
         documented: &["send(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: connections::own_end_shut,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "own-end-shut-with-sigpipe",
@@ -231,11 +195,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Set MSG_NOSIGNAL, or ignore SIGPIPE in the whole program: where nothing is done about the signal, it \
                ends the program.",
         documented: &["send(2)", "ip(7)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: connections::own_end_shut_with_sigpipe,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unix-peer-closed",
@@ -246,10 +207,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["send(2)", "unix(7)"],
         remark: "TCP lets the first send after the peer's close pass; here both ends are known to one kernel, which \
                  says so at once.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::unix_peer_closed,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unix-peer-reads-no-more",
@@ -260,10 +219,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Send nothing more to it.",
         documented: &[],
         remark: "SIGPIPE does not come: only streams raise it.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::unix_peer_reads_no_more,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "reset-by-the-peer",
@@ -274,10 +231,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "The connection is dead: close the socket. What had been sent may or may not have been read.",
         documented: &["send(2)", "POSIX"],
         remark: "It is told once. The next call says EPIPE.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: connections::reset_by_the_peer,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "destroyed",
@@ -287,11 +242,9 @@ pub static ERRNOS: &[Provocation] = &[
                 SOCK_DESTROY).",
         cure: "The connection is dead: close the socket, and connect anew if that is wanted.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Namespaces, Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: network::destroyed,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-answer",
@@ -302,11 +255,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "The connection is dead: close the socket, and look for what is broken between the two. Without the \
                option the kernel keeps trying for about a quarter of an hour.",
         documented: &["tcp(7)"],
-        remark: "",
         needs: &[Lack::Namespaces, Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: network::no_answer,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-room",
@@ -315,11 +266,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The buffers are full, and the call may not wait (MSG_DONTWAIT, or a socket with O_NONBLOCK).",
         cure: "Wait until poll says that there is room, and then send what is left.",
         documented: &["send(2)", "ip(7)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: connections::no_room,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-room-in-time",
@@ -328,11 +276,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The buffers are full, and stayed so for as long as SO_SNDTIMEO allows the call to wait.",
         cure: "Try again or give up, as the program's own patience is. It is not ETIMEDOUT: the connection lives.",
         documented: &["send(2)", "socket(7)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: connections::no_room_in_time,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unix-queue-full",
@@ -342,11 +287,8 @@ pub static ERRNOS: &[Provocation] = &[
                 wait.",
         cure: "Wait until poll says that there is room. (How many may wait is net.unix.max_dgram_qlen.)",
         documented: &["send(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::unix_queue_full,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-port-left",
@@ -357,11 +299,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Close what holds them, or widen net.ipv4.ip_local_port_range. Waiting alone helps only if others \
                close.",
         documented: &["send(2)"],
-        remark: "",
         needs: &[Lack::Namespaces, Lack::Settings],
-        way: Way::Live,
-        otherwise: &[],
         play: datagrams::no_port_left,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "interrupted",
@@ -372,10 +312,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Call again. (With SA_RESTART the kernel does it itself, unless SO_SNDTIMEO is set.)",
         documented: &["send(2)", "POSIX"],
         remark: "ERESTARTSYS is what a tracer sees; the kernel makes EINTR of it before the program does.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: connections::interrupted,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "fast-open-under-way",
@@ -387,10 +325,9 @@ pub static ERRNOS: &[Provocation] = &[
                were not taken.",
         documented: &["send(2)"],
         remark: "Only the paragraph on MSG_FASTOPEN tells of it, not the list of errors.",
-        needs: &[],
-        way: Way::Live,
         otherwise: fast_open::OFF_BOTH,
         play: fast_open::fast_open_under_way,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "put-off-and-under-way",
@@ -402,9 +339,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["send(2)"],
         remark: "Only the paragraph on MSG_FASTOPEN tells of it, not the list of errors.",
         needs: &[Lack::Namespaces, Lack::Settings],
-        way: Way::Live,
-        otherwise: &[],
         play: fast_open::put_off_and_under_way,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "fast-open-twice",
@@ -413,11 +349,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A second MSG_FASTOPEN, while the connection that the first one asked for is still being made.",
         cure: "Wait until poll says that there is room, and then send without MSG_FASTOPEN.",
         documented: &["send(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
         otherwise: fast_open::OFF_THRICE,
         play: fast_open::fast_open_twice,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "fast-open-while-connecting",
@@ -426,11 +360,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "MSG_FASTOPEN on a socket whose connect is still under way.",
         cure: "Connect or use MSG_FASTOPEN, not both.",
         documented: &["send(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
         otherwise: fast_open::OFF_ONCE,
         play: fast_open::fast_open_while_connecting,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "fast-open-refused",
@@ -440,10 +372,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "As after connect: look at address and port, and whether the server runs.",
         documented: &[],
         remark: "It is connect's own errno.",
-        needs: &[],
-        way: Way::Live,
         otherwise: fast_open::OFF_BOTH,
         play: fast_open::fast_open_refused,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "udp-port-closed",
@@ -454,10 +385,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "The bytes of this call were not sent. Try later, or look at the port.",
         documented: &["udp(7)"],
         remark: "It is the next call that reports it, and only on a connected socket (or one with IP_RECVERR).",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: datagrams::udp_port_closed,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unix-datagram-peer-closed",
@@ -467,11 +396,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Nobody receives any more: close this end, or connect it to somebody else. (The next call would say \
                ENOTCONN.)",
         documented: &["unix(7)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::unix_datagram_peer_closed,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "path-is-a-file",
@@ -480,11 +406,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "At the path there is a plain file, or the socket there has been closed by its program.",
         cure: "Start the receiver. If the file should be its socket, the receiver must remove it before it binds.",
         documented: &["unix(7)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::path_is_a_file,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-such-netlink-port",
@@ -494,11 +417,9 @@ pub static ERRNOS: &[Provocation] = &[
                 other one has.",
         cure: "Send to 0, which is the kernel, or learn the receiver's number from the receiver.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::no_such_netlink_port,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "broadcast",
@@ -508,11 +429,8 @@ pub static ERRNOS: &[Provocation] = &[
                 asked for that.",
         cure: "If all are really meant, set SO_BROADCAST. If not, look at the address.",
         documented: &["send(2)", "ip(7)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: datagrams::broadcast,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "broadcast-taken-back",
@@ -523,10 +441,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["send(2)", "ip(7)", "POSIX"],
         remark: "Taking the option back is not noticed at once: the route is looked up again only after another \
                  change (here IP_TOS).",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: datagrams::broadcast_taken_back,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-write-permission",
@@ -536,11 +452,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Ask for the permission: the file's owner sets it with chmod, and the directories above must let the \
                user pass.",
         documented: &["send(2)", "POSIX"],
-        remark: "",
         needs: &[Lack::UnprivilegedUser],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::no_write_permission,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "prohibited",
@@ -549,11 +463,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The way to that address is a prohibit route, a route that forbids.",
         cure: "Ask who keeps the machine's routes (`ip route get ADDRESS` shows which one it is).",
         documented: &["ip(7)"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::prohibited,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "packet-filter",
@@ -564,9 +476,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "Documented for connect(2) and accept(2), but it is send that gets it.",
         needs: &[Lack::Namespaces, Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: network::packet_filter,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "taken-by-another",
@@ -576,11 +487,8 @@ pub static ERRNOS: &[Provocation] = &[
                 hears nobody but them.",
         cure: "Send to a socket that is not connected, or let the receiver connect to this one.",
         documented: &[],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::taken_by_another,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "not-our-credentials",
@@ -589,11 +497,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The message is to say who sends it (SCM_CREDENTIALS), and says somebody else: process 1, user 0.",
         cure: "Say one's own process, user and group; only root may say another's.",
         documented: &["unix(7)"],
-        remark: "",
         needs: &[Lack::UnprivilegedUser],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::not_our_credentials,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "netlink-to-a-program",
@@ -602,11 +508,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A netlink socket sends to another program, which for most netlink protocols only root may.",
         cure: "Send to the kernel (port number 0), or use another kind of socket between programs, such as AF_UNIX.",
         documented: &[],
-        remark: "",
         needs: &[Lack::UnprivilegedUser],
-        way: Way::Live,
-        otherwise: &[],
         play: network::netlink_to_a_program,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "landlocked",
@@ -618,9 +522,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "No page on sockets tells of it (landlock(7) describes the scope).",
         needs: &[Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::landlocked,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "cgroup-program",
@@ -630,11 +533,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Ask who keeps the machine's rules: containers and services may have such programs. Nothing in this \
                program is wrong.",
         documented: &[],
-        remark: "",
-        needs: &[],
         way: Way::Elsewhere("it takes a program in a control group, which only root can put there"),
-        otherwise: &[],
         play: datagrams::ordinary_datagram,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-such-process",
@@ -644,11 +545,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Say one's own process. Only root comes so far at all; others get EPERM. (Here the program is root in \
                a namespace of its own.)",
         documented: &["unix(7)"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::no_such_process,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "address-too-short",
@@ -657,11 +556,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The length that was given is too small for an address of the socket's family.",
         cure: "Give the size of the whole structure (16 for a sockaddr_in).",
         documented: &["send(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: datagrams::address_too_short,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "port-0",
@@ -670,11 +566,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The port is 0, at which no UDP socket can be.",
         cure: "Look whether the port was ever set. (Only bind takes 0, for “choose one”.)",
         documented: &[],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: datagrams::port_0,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "blackhole",
@@ -686,9 +579,8 @@ pub static ERRNOS: &[Provocation] = &[
         remark: "Packets that a router throws away vanish in silence; on the sender's own machine the call is told, \
                  in a word that suggests a bad argument.",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::blackhole,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "too-many-pieces",
@@ -697,11 +589,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "UDP_SEGMENT asks to cut what is sent into datagrams of one byte, and there would be more than 128.",
         cure: "Send less at once, or in larger pieces.",
         documented: &[],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: datagrams::too_many_pieces,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-room-for-a-header",
@@ -711,11 +600,9 @@ pub static ERRNOS: &[Provocation] = &[
                 shorter than one.",
         cure: "Begin what is sent with a whole IP header: at least 20 bytes.",
         documented: &["raw(7)"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::no_room_for_a_header,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "too-many-descriptors",
@@ -724,11 +611,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "One message is to carry 254 descriptors (SCM_RIGHTS), and 253 is the limit.",
         cure: "Send them in several messages.",
         documented: &["unix(7)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::too_many_descriptors,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "malformed-control-data",
@@ -737,11 +621,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A control message says that it is three bytes long, which is shorter than its own header.",
         cure: "Let CMSG_LEN and CMSG_SPACE do the sums.",
         documented: &[],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::malformed_control_data,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "other-family",
@@ -751,10 +632,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Make the socket with the family that the address has. getaddrinfo tells both.",
         documented: &["POSIX"],
         remark: "send(2) does not list it.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: datagrams::other_family,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-such-path",
@@ -764,11 +643,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Start the receiver, or look at the path. (A relative path begins at the current directory, and may be \
                right elsewhere.)",
         documented: &["unix(7)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::no_such_path,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "path-through-a-file",
@@ -778,10 +654,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Look at the path.",
         documented: &["POSIX"],
         remark: "Neither send(2) nor unix(7) lists it.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::path_through_a_file,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "links-in-a-circle",
@@ -791,10 +665,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Mend the link.",
         documented: &["POSIX"],
         remark: "Neither send(2) nor unix(7) lists it.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::links_in_a_circle,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "name-too-long",
@@ -805,10 +677,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["POSIX"],
         remark: "Neither send(2) nor unix(7) lists it. The path in a sockaddr_un itself has at most 108 bytes, so it \
                  takes a link to come so far.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::name_too_long,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "other-kind",
@@ -817,11 +687,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The socket at the path is of another kind: datagrams were sent to the path of a stream socket.",
         cure: "Make the socket with the receiver's kind (SOCK_STREAM here), and connect it.",
         documented: &["unix(7)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::other_kind,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "too-large-for-udp",
@@ -830,11 +697,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The datagram has 65508 bytes, and over IPv4 UDP carries at most 65507.",
         cure: "Send less at once; a datagram is never cut up for the program. For much data there is TCP.",
         documented: &["send(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: datagrams::too_large_for_udp,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "too-large-for-the-way",
@@ -844,11 +708,9 @@ pub static ERRNOS: &[Provocation] = &[
                 fragments.",
         cure: "Send smaller datagrams: getsockopt(IP_MTU) tells how much a packet may hold.",
         documented: &["ip(7)", "udp(7)"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::too_large_for_the_way,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "too-large-for-unix",
@@ -857,11 +719,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A datagram of the family AF_UNIX is larger than the send buffer.",
         cure: "Send less at once, or raise SO_SNDBUF (net.core.wmem_max is the limit).",
         documented: &["send(2)"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::too_large_for_unix,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "too-many-buffers",
@@ -870,11 +729,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The message is in 1025 buffers (msg_iovlen), and 1024 is the limit.",
         cure: "Join some of them, or call more than once. sysconf(_SC_IOV_MAX) tells the limit.",
         documented: &["POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: datagrams::too_many_buffers,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "too-large-for-the-link",
@@ -884,11 +740,9 @@ pub static ERRNOS: &[Provocation] = &[
                 MTU).",
         cure: "Send smaller frames; nothing cuts them up on this level.",
         documented: &["packet(7)"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::too_large_for_the_link,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "fragments-do-not-fit",
@@ -900,9 +754,8 @@ pub static ERRNOS: &[Provocation] = &[
         remark: "send(2) says that on Linux this does not normally occur. It needs no more than a small buffer and a \
                  large datagram.",
         needs: &[Lack::Ipv6],
-        way: Way::Live,
-        otherwise: &[],
         play: datagrams::fragments_do_not_fit,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "too-much-control-data",
@@ -911,11 +764,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The control data is larger than a socket may have memory for (net.core.optmem_max).",
         cure: "Send less control data. A length that nobody has set is the more likely reason.",
         documented: &[],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: datagrams::too_much_control_data,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "memory-may-not-be-locked",
@@ -927,9 +777,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "No page tells of it, only the kernel's own documentation on MSG_ZEROCOPY. Root is exempt.",
         needs: &[Lack::UnprivilegedUser, Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: connections::memory_may_not_be_locked,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "link-queue-drops-frame",
@@ -938,11 +787,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The queue of the link is too small for the frame that a packet socket hands to it, and drops it.",
         cure: "Send more slowly, or try again a little later.",
         documented: &["send(2)", "packet(7)"],
-        remark: "",
         needs: &[Lack::Namespaces, Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: network::link_queue_drops_frame,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "link-queue-drops-datagram",
@@ -953,9 +800,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["send(2)"],
         remark: "Without IP_RECVERR the loss is hidden: the call says that all was sent.",
         needs: &[Lack::Namespaces, Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: network::link_queue_drops_datagram,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-memory-for-the-bytes",
@@ -966,10 +812,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Give the program, or its container, more memory.",
         documented: &[],
         remark: "send(2) and POSIX have ENOMEM for it. What Linux says is ENOBUFS.",
-        needs: &[],
         way: Way::Elsewhere("it takes a memory cgroup that is full, which only root can make"),
-        otherwise: &[],
         play: connections::ordinary_send,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "too-many-in-flight",
@@ -981,9 +826,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["unix(7)"],
         remark: "They are counted per user: what other programs of the same user have under way adds to it.",
         needs: &[Lack::UnprivilegedUser],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::too_many_in_flight,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-urgent-datagrams",
@@ -992,11 +836,8 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "MSG_OOB asks for urgent data, and UDP has none.",
         cure: "Leave MSG_OOB out: it is for TCP, and better left alone there.",
         documented: &["send(2)", "POSIX"],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: datagrams::no_urgent_datagrams,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "address-for-a-stream",
@@ -1006,10 +847,8 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "Connect it first, and send without an address: a stream has one peer, and connect chooses it.",
         documented: &[],
         remark: "No document tells of it: unix(7) has EISCONN for the address, and ENOTCONN where there is no peer.",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: unix::address_for_a_stream,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "fast-open-off",
@@ -1019,11 +858,9 @@ pub static ERRNOS: &[Provocation] = &[
                 (net.ipv4.tcp_fastopen).",
         cure: "Fall back to connect and send, as every program must that uses MSG_FASTOPEN.",
         documented: &["send(2)"],
-        remark: "",
         needs: &[Lack::Namespaces, Lack::Settings],
-        way: Way::Live,
-        otherwise: &[],
         play: fast_open::fast_open_off,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "source-route-failed",
@@ -1037,9 +874,8 @@ pub static ERRNOS: &[Provocation] = &[
         remark: "No page tells of it for this cause. Linux takes it for an error that may pass, and tells only \
                  sockets with IP_RECVERR.",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: icmp::source_route_failed,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-route",
@@ -1050,9 +886,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["POSIX"],
         remark: "send(2) does not list it.",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::no_route,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "network-unreachable",
@@ -1064,9 +899,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["POSIX"],
         remark: "Linux takes it for an error that may pass, and tells only sockets with IP_RECVERR.",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: icmp::network_unreachable,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "unreachable-route",
@@ -1075,11 +909,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The way to that address is an unreachable route, a route that says that nothing is there.",
         cure: "Look at the routes (`ip route get ADDRESS`).",
         documented: &["ip(7)", "POSIX"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::unreachable_route,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "filtered",
@@ -1089,11 +921,9 @@ pub static ERRNOS: &[Provocation] = &[
                 and the next call reports it.",
         cure: "The bytes of this call were not sent. A packet filter on the way refuses them: ask who keeps it.",
         documented: &["ip(7)", "POSIX"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: icmp::filtered,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "host-unknown",
@@ -1105,9 +935,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "No page tells of it.",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: icmp::host_unknown,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "source-isolated",
@@ -1120,9 +949,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "No page tells of it.",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: icmp::source_isolated,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "protocol-unreachable",
@@ -1134,9 +962,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "No page tells of it for these calls; the word means a socket option elsewhere.",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: icmp::protocol_unreachable,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "parameter-problem",
@@ -1147,11 +974,9 @@ pub static ERRNOS: &[Provocation] = &[
         cure: "The bytes of this call were not sent. Something in the header was not understood on the way: leave \
                out IP options.",
         documented: &["udp(7)"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: icmp::parameter_problem,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-source-address",
@@ -1162,9 +987,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "No page tells of it for these calls.",
         needs: &[Lack::Namespaces, Lack::Ipv6],
-        way: Way::Live,
-        otherwise: &[],
         play: network::no_source_address,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-such-link",
@@ -1174,11 +998,8 @@ pub static ERRNOS: &[Provocation] = &[
                 index.",
         cure: "Ask for the index anew (if_nametoindex): it changes whenever a link is made again.",
         documented: &[],
-        remark: "",
-        needs: &[],
-        way: Way::Live,
-        otherwise: &[],
         play: datagrams::no_such_link,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "link-has-gone",
@@ -1187,11 +1008,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The socket is bound to a link (SO_BINDTODEVICE), and that link has been removed since.",
         cure: "Make a new socket when the link is back: a link of the same name is another link to the kernel.",
         documented: &[],
-        remark: "",
         needs: &[Lack::Namespaces, Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: network::link_has_gone,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-link-of-that-index",
@@ -1200,11 +1019,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "A packet socket sends to a link by its index, and there is none of that index.",
         cure: "Ask for the index anew (if_nametoindex).",
         documented: &["packet(7)"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::no_link_of_that_index,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-link-given",
@@ -1215,9 +1032,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &[],
         remark: "packet(7) has ENOTCONN for it.",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::no_link_given,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "link-down",
@@ -1226,11 +1042,9 @@ pub static ERRNOS: &[Provocation] = &[
         cause: "The link that a packet socket is bound to has been switched off.",
         cure: "Switch it on (`ip link set NAME up`), and try again.",
         documented: &["packet(7)", "POSIX"],
-        remark: "",
         needs: &[Lack::Namespaces],
-        way: Way::Live,
-        otherwise: &[],
         play: network::link_down,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "udplite-in-segments",
@@ -1241,9 +1055,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["POSIX"],
         remark: "POSIX lists EIO for an error in reading or writing a file system, which is another matter.",
         needs: &[Lack::Kernel],
-        way: Way::Live,
-        otherwise: &[],
         play: datagrams::udplite_in_segments,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-memory-for-descriptors",
@@ -1253,11 +1066,9 @@ pub static ERRNOS: &[Provocation] = &[
                 them.",
         cure: "Give the program, or its container, more memory.",
         documented: &["send(2)", "POSIX"],
-        remark: "",
-        needs: &[],
         way: Way::Elsewhere("it takes a memory cgroup that is full, which only root can make"),
-        otherwise: &[],
         play: unix::ordinary_rights,
+        ..Provocation::USUAL
     },
     Provocation {
         name: "no-memory",
@@ -1268,9 +1079,8 @@ pub static ERRNOS: &[Provocation] = &[
         documented: &["send(2)", "unix(7)", "POSIX"],
         remark: "The pages tell of it. Where Linux gets no memory for the bytes, it says ENOBUFS: see \
                  no-memory-for-the-bytes.",
-        needs: &[],
         way: Way::Never("where Linux gets no memory for the bytes, it says ENOBUFS"),
-        otherwise: &[],
         play: connections::ordinary_send,
+        ..Provocation::USUAL
     },
 ];

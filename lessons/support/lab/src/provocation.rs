@@ -94,6 +94,22 @@ impl AtlasEntry {
 }
 
 impl Provocation {
+    /// What is usual, for `..Provocation::USUAL`: the kernel gives it, on every machine, and no document says otherwise.
+    /// What tells one provocation from another must be said of each.
+    pub const USUAL: Provocation = Provocation {
+        name: "",
+        errno: "",
+        calls: &[],
+        cause: "",
+        cure: "",
+        documented: &[],
+        remark: "",
+        needs: &[],
+        way: Way::Live,
+        otherwise: &[],
+        play: || Err(Stop::unexpected("no function was given")),
+    };
+
     /// What a catalogue and a recording say of it.
     pub fn entry(&self) -> AtlasEntry {
         let words = |words: &[&str]| words.iter().map(|word| word.to_string()).collect();
