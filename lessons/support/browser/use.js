@@ -205,15 +205,14 @@ export async function motion(browser, report, server, { path, id }) {
 }
 
 // Every recorded run of a page, opened and stepped to its end, at each width. Returns how many runs and steps there were.
+// Each width is a visit of its own: in a window made narrow the list of chapters stays open, and moves the page aside.
 export async function everyRun(browser, report, server, path, widths) {
-  const page = await open(browser, report, server, `/${path}`, `${path}, its recorded runs`, { width: widths[0] });
   let runs = [];
   for (const width of widths) {
-    page.place = `${path}, ${width} px, its recorded runs`;
-    await page.setViewportSize({ width, height: 900 });
+    const page = await open(browser, report, server, `/${path}`, `${path}, ${width} px, its recorded runs`, { width });
     runs = await stepThrough(page, report);
+    await page.context().close();
   }
-  await page.context().close();
   return { runs: runs.length, steps: runs.reduce((sum, { steps }) => sum + steps, 0) };
 }
 

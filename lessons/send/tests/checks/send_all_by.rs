@@ -250,7 +250,7 @@ fn deadline_is_kept(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
             let what = match too_late(&run)? {
                 None => break,
                 // This machine may be busy. One that is late always is late.
-                Some(_) if tries < 4 && busy(&run) => continue,
+                Some(_) if tries < 4 && busy(&run, tries) => continue,
                 Some(what) => what,
             };
             return Err(run.reject().with("where", place).with("what", what).at_any(last_line(&run)).into());
@@ -269,12 +269,14 @@ fn waits_at_all(run: &Run<Answer>) -> Result<(), Fault> {
     }
 }
 
-/// Whether this machine may be to blame: it gave up a little late, or the peer hung up before it could.
-fn busy(run: &Run<Answer>) -> bool {
+/// Whether this machine may be to blame: it gave up late, or the peer hung up before it could. One that is surely late is
+/// tried again only once, since that takes long.
+fn busy(run: &Run<Answer>, tries: u32) -> bool {
     run.answer().is_ok_and(|Answer { said, late_ms, .. }| match said {
         Ok(()) => false,
-        Err((_, libc::ECONNRESET | libc::EPIPE)) => *late_ms <= TOO_LATE,
-        Err(_) => (TOO_LATE..SURELY_LATE).contains(late_ms),
+        Err((_, libc::ECONNRESET | libc::EPIPE)) => *late_ms <= TOO_LATE || tries < 2,
+        Err((_, libc::ETIMEDOUT)) => *late_ms >= TOO_LATE && (*late_ms < SURELY_LATE || tries < 3),
+        Err(_) => false,
     })
 }
 
