@@ -62,8 +62,11 @@ impl Source {
 
     /// A function: its file, and its code as a block of Markdown.
     fn take(&self, function: &str) -> Option<(&Path, String)> {
+        // To look into a file item by item takes long, so only where it is worth it.
+        let line = format!("fn {function}(");
         let take = |(file, text): &'_ (PathBuf, String)| code::take(file, text, Some(function)).ok();
-        let (file, code) = self.files.iter().find_map(|file| Some((file, take(file)?)))?;
+        let (file, code) =
+            self.files.iter().filter(|(_, text)| text.contains(&line)).find_map(|file| Some((file, take(file)?)))?;
         Some((&file.0, code.block()))
     }
 }
