@@ -79,13 +79,11 @@ fn not_provoked(provocation: &Provocation, run: &Run) -> Vec<String> {
     let mut faults = Vec::new();
     for name in provocation.system_calls() {
         let Some(trace) = &run.trace else { continue };
-        let seen: Vec<&Call> =
-            trace.events.iter().filter_map(|event| event.call()).filter(|call| call.name == name).collect();
+        let seen = calls_of(trace, name);
         let gave = seen.iter().filter(|call| call.errno().is_some_and(|seen| is_errno(seen, errno))).count();
         let wanted = calls.iter().filter(|call| provocation::system_call(call) == Some(name)).count();
         if gave < wanted {
-            let seen: Vec<String> = seen.iter().map(|call| result(call)).collect();
-            let seen = if seen.is_empty() { "no such call".to_string() } else { shorten(&seen) };
+            let seen = told(&seen);
             let wanted = if wanted == 1 { errno.to_string() } else { format!("{errno} {wanted} times") };
             faults.push(format!("{name} should have ended in {wanted}, and the kernel was seen to say {seen}"));
         }
@@ -154,13 +152,11 @@ fn fault(claim: &Claim, run: &Run) -> Option<String> {
     match claim {
         Claim::Calls { call, results } => {
             let trace = run.trace.as_ref()?;
-            let calls: Vec<&Call> =
-                trace.events.iter().filter_map(|event| event.call()).filter(|seen| seen.name == *call).collect();
+            let calls = calls_of(trace, call);
             let claimed: Vec<&str> = expand(results);
             let same = calls.len() == claimed.len() && calls.iter().zip(&claimed).all(|(call, word)| is(call, word));
             (!same).then(|| {
-                let seen: Vec<String> = calls.iter().map(|call| result(call)).collect();
-                let seen = if seen.is_empty() { "no such call".to_string() } else { shorten(&seen) };
+                let seen = told(&calls);
                 format!("{call} should have ended in {results}, and the kernel was seen to say {seen}")
             })
         }
@@ -176,6 +172,17 @@ fn fault(claim: &Claim, run: &Run) -> Option<String> {
             (!killed).then(|| format!("{signal} should have ended it, and did not"))
         }
     }
+}
+
+/// The calls of this name, in order.
+fn calls_of<'a>(trace: &'a Trace, name: &str) -> Vec<&'a Call> {
+    trace.events.iter().filter_map(|event| event.call()).filter(|call| call.name == name).collect()
+}
+
+/// In what these calls ended, for a message.
+fn told(calls: &[&Call]) -> String {
+    let results: Vec<String> = calls.iter().map(|call| result(call)).collect();
+    if results.is_empty() { "no such call".to_string() } else { shorten(&results) }
 }
 
 /// `0*3 EINVAL` means `0 0 0 EINVAL`.

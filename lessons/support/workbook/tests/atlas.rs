@@ -12,10 +12,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
-use std::ptr;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use common::checked;
+use common::become_nobody;
 use lab::{AtlasEntry, Catalogue, Recording, Stop};
 use libtest_mimic::{Arguments, Failed, Trial};
 use pages::atlas::{Atlas, Counts, Shown};
@@ -272,17 +271,4 @@ impl Stage {
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
-}
-
-/// The user and the group that own nothing.
-const NOBODY: libc::uid_t = 65534;
-
-fn become_nobody() -> io::Result<()> {
-    // SAFETY: all three take numbers, and setgroups reads none of its list's zero elements.
-    unsafe {
-        checked(libc::setgroups(0, ptr::null()))?;
-        checked(libc::setresgid(NOBODY, NOBODY, NOBODY))?;
-        checked(libc::setresuid(NOBODY, NOBODY, NOBODY))?;
-    }
-    Ok(())
 }

@@ -20,7 +20,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::ptr;
 use std::sync::OnceLock;
 
-use common::checked;
+use common::{become_nobody, checked};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use Step::{BecomeNobody, Deaf, FewDescriptors, LeftOpen, NoNamespaces, NoTracing, OwnNetwork, OwnUsers, Set};
@@ -210,9 +210,6 @@ impl On for Command {
     }
 }
 
-/// A user without any privilege.
-const NOBODY: libc::uid_t = 65534;
-
 /// One way in which a machine can be different.
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -324,16 +321,6 @@ impl Prepared {
             Prepared::Setting { path, value } => write_file(path, value.as_bytes()),
         }
     }
-}
-
-fn become_nobody() -> io::Result<()> {
-    // SAFETY: all three take numbers, and setgroups reads none of its list's zero elements.
-    unsafe {
-        checked(libc::setgroups(0, ptr::null()))?;
-        checked(libc::setresgid(NOBODY, NOBODY, NOBODY))?;
-        checked(libc::setresuid(NOBODY, NOBODY, NOBODY))?;
-    }
-    Ok(())
 }
 
 fn own_users(map: &[u8]) -> io::Result<()> {

@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::ptr;
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
@@ -34,6 +35,21 @@ pub fn lessons() -> &'static [Program] {
 /// The errno of a call that returned -1.
 pub fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// The user and the group that own nothing.
+pub const NOBODY: libc::uid_t = 65534;
+
+/// From here on the calling process is a user without any privilege. Makes system calls only and allocates nothing: it may be
+/// called between fork and exec.
+pub fn become_nobody() -> io::Result<()> {
+    // SAFETY: all three take numbers, and setgroups reads none of its list's zero elements.
+    unsafe {
+        checked(libc::setgroups(0, ptr::null()))?;
+        checked(libc::setresgid(NOBODY, NOBODY, NOBODY))?;
+        checked(libc::setresuid(NOBODY, NOBODY, NOBODY))?;
+    }
+    Ok(())
 }
 
 /// From here on the calling thread, and what it starts, has a network of its own, with nothing but a loopback interface.
