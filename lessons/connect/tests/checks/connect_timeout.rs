@@ -4,7 +4,7 @@ use std::net::SocketAddrV4;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use grader::{Bench, Fault, Run, Stage, Suite, peers};
+use grader::{Bench, Fault, Run, Stage, Suite, again_if_busy, peers};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use observer::{Event, What};
 use serde::{Deserialize, Serialize};
@@ -65,15 +65,8 @@ fn is_nonblocking(socket: &impl AsFd) -> bool {
 }
 
 /// Plays until the function is in time; the last run, if it never is. One that does not return at all is not asked again.
-fn in_time(time: Duration, mut play: impl FnMut() -> Result<Run<Answer>, Fault>) -> Result<Run<Answer>, Fault> {
-    let mut run = play()?;
-    for _ in 1..TRIES {
-        match run.answer() {
-            Ok(answer) if answer.took > time => run = play()?,
-            _ => break,
-        }
-    }
-    Ok(run)
+fn in_time(time: Duration, play: impl FnMut() -> Result<Run<Answer>, Fault>) -> Result<Run<Answer>, Fault> {
+    again_if_busy(TRIES, play, |run| run.answer().is_ok_and(|answer| answer.took > time))
 }
 
 /// How long a call took and what it said, for the message.
@@ -155,14 +148,9 @@ fn returned_socket_blocks(bench: &Bench<In, Answer>) -> Result<(), Fault> {
 }
 
 fn signals_do_not_stretch_it(bench: &Bench<In, Answer>) -> Result<(), Fault> {
-    let mut run = with_signals(bench)?;
-    for _ in 0..20 {
-        // On a busy machine the signals may come late, or stop early: then being in time proves nothing.
-        if !on_time(&run, LIMIT) || signalled_to_the_end(&run) {
-            break;
-        }
-        run = with_signals(bench)?;
-    }
+    // On a busy machine the signals may come late, or stop early: then being in time proves nothing.
+    let proves_nothing = |run: &Run<Answer>| on_time(run, LIMIT) && !signalled_to_the_end(run);
+    let run = again_if_busy(20, || with_signals(bench), proves_nothing)?;
     if on_time(&run, LIMIT) {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use grader::{Bench, Fault, Run, Stage, Suite};
+use grader::{Bench, Fault, Run, Stage, Suite, again_if_busy};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::PollFlags;
@@ -199,14 +199,7 @@ fn data_comes_through(bench: &Bench<In, Answer>) -> Result<(), Fault> {
 /// whoever heard them is asked again. One that waits for them hears them every time.
 fn in_silence(bench: &Bench<In, Answer>, limit: Duration, signals: bool) -> Result<Run<Answer>, Fault> {
     let play = || bench.play(In { signals, ..In::new(Peer::IsAt(somebody(speaks, TOO_LATE)?), limit) });
-    let mut run = play()?;
-    for _ in 0..3 {
-        if run.answer()?.said.is_err() {
-            break;
-        }
-        run = play()?;
-    }
-    Ok(run)
+    again_if_busy(4, play, |run| run.answer().is_ok_and(|answer| answer.said.is_ok()))
 }
 
 fn silence_is_etimedout_on_time(bench: &Bench<In, Answer>) -> Result<(), Fault> {

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use grader::{Bench, Fault, Run, Seen, Stage, Suite};
+use grader::{Bench, Fault, Run, Seen, Stage, Suite, again_if_busy};
 use nix::errno::Errno;
 use nix::sys::socket::{Shutdown, setsockopt, shutdown, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
@@ -201,44 +201,39 @@ fn end_of_file<'a>(run: &'a Run<Answer>) -> Option<Seen<'a>> {
 
 fn a_silent_peer_costs_patience_only(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
     for talks in [false, true] {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let (tell, hear) = mpsc::channel::<()>();
-            let peer = Peer::who(None, move |socket| {
-                // Until the function's process is gone, or for too long.
-                let start = Instant::now();
-                while hear.recv_timeout(Duration::from_millis(10)) == Err(RecvTimeoutError::Timeout) {
-                    if start.elapsed() > LONGEST || (talks && calls::send_all(&socket, b"x").is_err()) {
-                        break;
-                    }
-                }
-                // Others may hold a copy of the descriptor: this ends the connection all the same.
-                let _ = shutdown(socket.as_raw_fd(), Shutdown::Write);
-                Ok(())
-            })?;
-            let scene = Scene { to: peer.address, unread: 0, bytes: 1000, patience_ms: SHORT };
-            let run = bench.play(scene)?;
-            drop(tell);
-            drop(peer);
-            let what = match overstayed(&run)? {
-                None => break,
-                // This machine may be busy. One that is late always is late.
-                Some(_) if tries < 4 && busy(&run) => continue,
-                Some(what) => what,
-            };
-            if run.answer().is_ok_and(|answer| answer.said.is_ok()) && end_of_file(&run).is_none() {
-                says_so(&run)?;
-                return Err(Fault::waits("closes_last", "it did not wait for the peer's end"));
-            }
-            if talks && matches!(run.answer(), Ok(Answer { said: Err(errno), .. }) if *errno != libc::ETIMEDOUT) {
-                return Err(Fault::waits("late_talk_is_thrown_away", "it stopped at what the peer said"));
-            }
-            let what = if talks { format!("{what} for one who says a byte now and then") } else { what };
-            return Err(run.reject().with("what", what).with("patience", SHORT).at_any(last_line(&run)).into());
+        let run = again_if_busy(4, || with_a_silent_peer(bench, talks), busy)?;
+        let Some(what) = overstayed(&run)? else { continue };
+        if run.answer().is_ok_and(|answer| answer.said.is_ok()) && end_of_file(&run).is_none() {
+            says_so(&run)?;
+            return Err(Fault::waits("closes_last", "it did not wait for the peer's end"));
         }
+        if talks && matches!(run.answer(), Ok(Answer { said: Err(errno), .. }) if *errno != libc::ETIMEDOUT) {
+            return Err(Fault::waits("late_talk_is_thrown_away", "it stopped at what the peer said"));
+        }
+        let what = if talks { format!("{what} for one who says a byte now and then") } else { what };
+        return Err(run.reject().with("what", what).with("patience", SHORT).at_any(last_line(&run)).into());
     }
     Ok(())
+}
+
+/// A run with a peer that does not end: it says nothing, or a byte now and then.
+fn with_a_silent_peer(bench: &Bench<Scene, Answer>, talks: bool) -> Result<Run<Answer>, Fault> {
+    let (tell, hear) = mpsc::channel::<()>();
+    let peer = Peer::who(None, move |socket| {
+        // Until the function's process is gone, or for too long.
+        let start = Instant::now();
+        while hear.recv_timeout(Duration::from_millis(10)) == Err(RecvTimeoutError::Timeout) {
+            if start.elapsed() > LONGEST || (talks && calls::send_all(&socket, b"x").is_err()) {
+                break;
+            }
+        }
+        // Others may hold a copy of the descriptor: this ends the connection all the same.
+        let _ = shutdown(socket.as_raw_fd(), Shutdown::Write);
+        Ok(())
+    })?;
+    let run = bench.play(Scene { to: peer.address, unread: 0, bytes: 1000, patience_ms: SHORT });
+    drop(tell);
+    run
 }
 
 /// Whether this machine may be to blame: it gave up a little late, or the peer ended before it could.

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use grader::{Bench, Fault, Run, Seen, Stage, Suite};
+use grader::{Bench, Fault, Run, Seen, Stage, Suite, again_if_busy};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::socket::{MsgFlags, recv, send, setsockopt, sockopt};
@@ -237,22 +237,21 @@ fn deadline_is_kept(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
         ("The peer read in small pieces", true, false),
         ("The peer read nothing, and a signal came every 20 ms", false, true),
     ] {
-        let mut tries = 0;
-        loop {
-            tries += 1;
+        let play = || {
             let (peer, tell) = if trickles { trickling_reader()? } else { later_reader()? };
             let scene = Scene { to: peer.address, bytes: 16 << 20, patience_ms: SHORT, signals, full: true };
-            let run = bench.play(scene)?;
+            let run = bench.play(scene);
             drop(tell);
-            drop(peer);
-            left_alone(&run)?;
-            waits_at_all(&run)?;
-            let what = match too_late(&run)? {
-                None => break,
-                // This machine may be busy. One that is late always is late.
-                Some(_) if tries < 4 && busy(&run, tries) => continue,
-                Some(what) => what,
-            };
+            run
+        };
+        let mut tries = 0;
+        let run = again_if_busy(4, play, |run| {
+            tries += 1;
+            busy(run, tries)
+        })?;
+        left_alone(&run)?;
+        waits_at_all(&run)?;
+        if let Some(what) = too_late(&run)? {
             return Err(run.reject().with("where", place).with("what", what).at_any(last_line(&run)).into());
         }
     }
@@ -296,20 +295,18 @@ fn too_late(run: &Run<Answer>) -> Result<Option<String>, Fault> {
 }
 
 fn says_how_far_it_got(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
-    let mut tries = 0;
-    let (run, heard) = loop {
-        tries += 1;
+    let play = || -> Result<(Run<Answer>, Heard), Fault> {
         let (peer, tell) = later_reader()?;
         let run =
             bench.play(Scene { to: peer.address, bytes: 16 << 20, patience_ms: SHORT, signals: false, full: false })?;
         drop(tell); // The child is gone; now the peer reads all that there is.
-        let heard = peer.tells()?;
-        // This machine may be busy: the peer hung up before the child was gone.
-        let gave_up = run.answer().is_ok_and(|answer| matches!(answer.said, Err((_, libc::ETIMEDOUT))));
-        if heard.end.is_ok() || !gave_up || tries == 4 {
-            break (run, heard);
-        }
+        Ok((run, peer.tells()?))
     };
+    let (run, heard) = again_if_busy(4, play, |(run, heard)| {
+        // The peer hung up before the child was gone.
+        let gave_up = run.answer().is_ok_and(|answer| matches!(answer.said, Err((_, libc::ETIMEDOUT))));
+        gave_up && heard.end.is_err()
+    })?;
     left_alone(&run)?;
     let Err((got, libc::ETIMEDOUT)) = run.answer()?.said else {
         waits_at_all(&run)?;
@@ -336,15 +333,9 @@ fn mode_is_left_alone(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
 }
 
 fn a_dead_peer_ends_the_wait(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
-    // On a busy machine the reset may come before the wait. Then it is tried again.
-    const TRIES: u32 = 5;
-    for _ in 1..TRIES {
-        let run = with_a_dying_peer(bench)?;
-        if run.calls_of(&WAITS).iter().any(|call| call.outcome.text.contains("POLLERR")) {
-            return Ok(());
-        }
-    }
-    with_a_dying_peer(bench).map(drop)
+    // On a busy machine the reset may come before the wait.
+    let woken_by_it = |run: &Run<Answer>| run.calls_of(&WAITS).iter().any(|call| call.outcome.text.contains("POLLERR"));
+    again_if_busy(5, || with_a_dying_peer(bench), |run| !woken_by_it(run)).map(drop)
 }
 
 /// A run in which the peer resets the connection when nothing more comes.

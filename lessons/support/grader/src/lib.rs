@@ -136,7 +136,7 @@ mod verdict;
 
 #[cfg(feature = "run")]
 pub use {
-    bench::{Bench, DEADLINE, Run, Seen, Setting},
+    bench::{Bench, DEADLINE, Run, Seen, Setting, again_if_busy},
     harness::{StageDoor, grade, stage_door, tell},
     proof::{Wrong, prove},
     stage::{Descriptors, Stage},
