@@ -91,6 +91,21 @@ impl AtlasEntry {
     pub fn is_injected(&self) -> bool {
         self.injected.is_some() && self.calls.iter().any(|call| system_call(call).is_some())
     }
+
+    /// If the kernel does not give it here, what is shown instead and why: a sentence in two parts, since the first words of
+    /// it (`Injected`) may be set off from the others.
+    pub fn instead(&self) -> Option<(&'static str, String)> {
+        let (begin, rest, why) = match self.injected.as_ref()? {
+            Injected::Elsewhere(why) => {
+                ("Injected", " by the observer, since the kernel can say it, but not here", why)
+            }
+            Injected::Never(why) if self.is_injected() => {
+                ("Injected", " by the observer, since the kernel never says it", why)
+            }
+            Injected::Never(why) => ("Never given", ", so the run shows what is said instead", why),
+        };
+        Some((begin, format!("{rest}: {}.", why.trim_end_matches('.'))))
+    }
 }
 
 impl Provocation {

@@ -10,7 +10,7 @@ use crate::ends;
 use crate::judge::Verdict;
 use crate::piece::Piece;
 use crate::player::Run;
-use crate::{Catalogue, End, Experiment, Injected, Lesson, Program, Stop};
+use crate::{Catalogue, End, Experiment, Lesson, Program, Stop};
 
 const HEADING: Style = Style::new().bold();
 const CLIENT: Style = AnsiColor::Cyan.on_default();
@@ -104,14 +104,8 @@ pub(crate) fn before(out: &mut impl Write, lesson: &Lesson, piece: Piece) -> io:
         write!(out, "  {ERRNO}{}{ERRNO:#} from {}", entry.errno, and(&entry.calls))?;
     }
     writeln!(out, "\n{}", piece.shows())?;
-    match entry.and_then(|entry| entry.injected) {
-        Some(Injected::Elsewhere(why)) => {
-            writeln!(out, "Injected by the observer, since the kernel says it only elsewhere: {why}")?
-        }
-        // Where no system call says it, the observer can make none fail: the run shows what is said instead.
-        Some(Injected::Never(why)) if piece.injection().is_none() => writeln!(out, "It is never given: {why}")?,
-        Some(Injected::Never(why)) => writeln!(out, "Injected by the observer, since the kernel never says it: {why}")?,
-        None => {}
+    if let Some((begin, rest)) = entry.and_then(|entry| entry.instead()) {
+        writeln!(out, "{begin}{rest}")?;
     }
     writeln!(out)?;
     out.flush()

@@ -33,7 +33,7 @@ pub enum Stop {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Lack {
-    /// Private network namespaces are forbidden.
+    /// Private namespaces (a network, mounts or processes of one's own) are forbidden.
     Namespaces,
     /// IPv6 is switched off.
     Ipv6,
@@ -87,7 +87,7 @@ impl fmt::Display for Stop {
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Lack::Namespaces => "private network namespaces are forbidden",
+            Lack::Namespaces => "private namespaces are forbidden",
             Lack::Ipv6 => "IPv6 is switched off",
             Lack::UnprivilegedUser => "there is no unprivileged user to become",
             Lack::Root => "root is needed",

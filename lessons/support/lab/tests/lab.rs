@@ -724,7 +724,7 @@ fn a_provocation_is_played_by_its_name() {
     // Of a function of the C library no call can be made to fail.
     let done = run(&["never-said"]);
     assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
-    has(&done.stdout, "It is never given: our servers know everything\n");
+    has(&done.stdout, "Never given, so the run shows what is said instead: our servers know everything.\n");
     has_not(&done.stdout, "Injected");
     let done = run(&["unknown-famly"]);
     assert_eq!((done.status, done.stdout.as_str()), (Some(2), ""));
@@ -759,9 +759,9 @@ fn each_of_several_calls_must_give_it() {
 fn what_is_injected_says_so_and_why() {
     let (elsewhere, never) = (run(&["no-memory"]), run(&["ENOSR"]));
     assert_eq!((elsewhere.status, never.status), (Some(0), Some(0)));
-    has(&elsewhere.stdout, "only elsewhere: it takes a machine without memory\n");
+    has(&elsewhere.stdout, "but not here: it takes a machine without memory.\n");
     has(&elsewhere.stdout, "= -1 ENOMEM (Cannot allocate memory) (INJECTED)");
-    has(&never.stdout, "the kernel never says it: Linux has no such streams\n");
+    has(&never.stdout, "the kernel never says it: Linux has no such streams.\n");
     has(&never.stdout, "= -1 ENOSR (Out of streams resources) (INJECTED)");
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use lab::{Injected, errno_number, errno_words};
+use lab::{errno_number, errno_words};
 
 use crate::atlas::{Atlas, Cause, Counts, Need, Shown, Standing, calls_in_order};
 use crate::code;
@@ -211,18 +211,8 @@ fn one(cause: &Cause, source: &Source, folder: &str, several_calls: bool) -> Str
     if !entry.remark.is_empty() {
         page += &format!("<p class=\"disagree\"><b>Documents and kernel:</b> {}</p>\n", text(&entry.remark));
     }
-    let injected = match &entry.injected {
-        None => None,
-        Some(Injected::Elsewhere(why)) => {
-            Some(("<b>Injected</b> by the observer, since the kernel can say it, but not here", why))
-        }
-        Some(Injected::Never(why)) if entry.is_injected() => {
-            Some(("<b>Injected</b> by the observer, since the kernel never says it", why))
-        }
-        Some(Injected::Never(why)) => Some(("<b>Never given</b>, so the run shows what is said instead", why)),
-    };
-    if let Some((how, why)) = injected {
-        page += &format!("<p class=\"injected\">{how}: {}.</p>\n", text(why.trim_end_matches('.')));
+    if let Some((begin, rest)) = entry.instead() {
+        page += &format!("<p class=\"injected\"><b>{begin}</b>{}</p>\n", text(&rest));
     }
     page +=
         &format!("<pre><code class=\"language-sh\">cargo run -p lesson-{} -- {name}</code></pre>\n", recording.lesson);

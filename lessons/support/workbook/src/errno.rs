@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::{Result, anyhow};
-use lab::{Injected, errno_name, errno_number, errno_words};
+use lab::{errno_name, errno_number, errno_words};
 use pages::atlas::{Atlas, Cause, Need, Standing, calls_in_order};
 
 use crate::project::Project;
@@ -182,18 +182,10 @@ impl Errnos {
         }
         let needs: Vec<&str> =
             Need::of(entry).into_iter().filter(|need| *need != Need::Nothing).map(Need::words).collect();
-        match &entry.injected {
+        match entry.instead() {
             None if needs.is_empty() => Ok(()),
             None => paragraph(out, "    ", &format!("It takes {}.", needs.join(", "))),
-            Some(Injected::Elsewhere(why)) => {
-                let why = why.trim_end_matches('.');
-                paragraph(out, "    ", &format!("Injected, since the kernel says it only elsewhere: {why}."))
-            }
-            Some(Injected::Never(why)) => {
-                let why = why.trim_end_matches('.');
-                let how = if entry.is_injected() { "Injected, since the kernel never says it" } else { "Never given" };
-                paragraph(out, "    ", &format!("{how}: {why}."))
-            }
+            Some((begin, rest)) => paragraph(out, "    ", &format!("{begin}{rest}")),
         }
     }
 }

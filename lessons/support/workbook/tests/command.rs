@@ -288,8 +288,10 @@ fn an_errno_is_told_by_name_and_number() {
             ],
         );
     }
-    let words =
-        ["from bind (undocumented), socket (undocumented)", "only elsewhere: it takes a machine without memory."];
+    let words = [
+        "from bind (undocumented), socket (undocumented)",
+        "can say it, but not here: it takes a machine without\n    memory.",
+    ];
     says(&sample, &["errno", "ENOMEM"], 0, &words);
     let told = text(&workbook(&sample, &["errno", "ENOMEM"]).stdout);
     assert!(!told.contains("In the chapters") && !told.contains("port-taken"), "{told}");
