@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use lab::{AtlasEntry, Injected, Lack, Recording};
+
+use crate::project::{entries, files};
 
 /// One cause of one errno, as it was recorded.
 #[derive(Clone, Debug)]
@@ -46,11 +47,9 @@ impl Atlas {
     /// If one cannot be read or is not the recording of a provocation: which, and what to do.
     pub fn read(traces: &Path) -> Result<Atlas, String> {
         let mut causes = Vec::new();
-        for folder in entries(traces)? {
-            for file in entries(&folder.join("errnos"))? {
-                if file.extension().is_some_and(|extension| extension == "json") {
-                    causes.push(cause(&file)?);
-                }
+        for lesson in entries(traces).map_err(|error| error.to_string())? {
+            for file in files(&lesson.join("errnos"), "json").map_err(|error| error.to_string())? {
+                causes.push(cause(&file)?);
             }
         }
         Ok(Atlas { causes })
@@ -82,21 +81,6 @@ fn cause(file: &Path) -> Result<Cause, String> {
         Some(entry) => Ok(Cause { recording, entry }),
         None => Err(format!("{shown} is not the recording of an errno's cause: {again}")),
     }
-}
-
-/// What is in a folder, in alphabetical order; nothing, if there is no such folder.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let told = |error: io::Error| format!("{} cannot be read: {error}", folder.display());
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
-        Err(error) => return Err(told(error)),
-    };
-    let mut paths = entries.map(|entry| Ok(entry.map_err(told)?.path())).collect::<Result<Vec<PathBuf>, String>>()?;
-    paths.sort();
-    Ok(paths)
 }
 
 /// What documents and kernel say of a call and an errno.

@@ -152,7 +152,7 @@ impl Anchors {
 /// The source of a lesson's provocations.
 fn source(project: &Project, lesson: &str) -> Source {
     let (file, folder) = atlas_page::source_files(lesson);
-    let files = std::iter::once(file).chain(project.code_in(&folder));
+    let files = std::iter::once(file).chain(project.code_in(&folder).unwrap_or_default());
     Source::new(files.filter_map(|file| Some((file.clone(), project.read(&file).ok()?))).collect())
 }
 

@@ -132,6 +132,7 @@ mod reference;
 mod seen;
 mod trace;
 
+pub use project::{entries, files};
 pub use reference::{Kind, Reference, references};
 pub use seen::{How, Sighting, sightings};
 

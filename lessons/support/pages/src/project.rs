@@ -1,6 +1,7 @@
 //! The project's files, as chapters name them.
 
 use std::fs;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use mdbook_preprocessor::PreprocessorContext;
@@ -36,19 +37,42 @@ impl Project {
         self.root.join(&self.book).join("traces")
     }
 
-    /// The `.rs` files in a folder, relative to the project's folder, in alphabetical order; none if there is no such folder.
-    pub fn code_in(&self, folder: &Path) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten();
-        let mut files: Vec<PathBuf> = entries.map(|entry| folder.join(entry.file_name())).collect();
-        files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
-        files.sort();
-        files
+    /// The `.rs` files in a folder, both relative to the project's folder, as [`files`] tells them.
+    pub fn code_in(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let files = files(&self.root.join(folder), "rs")?;
+        Ok(files.iter().filter_map(|file| Some(folder.join(file.file_name()?))).collect())
     }
 
     /// Reads a file, relative to the project's folder.
     pub fn read(&self, file: &Path) -> Result<String, std::io::Error> {
         fs::read_to_string(self.root.join(file))
     }
+}
+
+/// What is in a folder, in alphabetical order; nothing, if there is no such folder.
+///
+/// # Errors
+/// If it cannot be read, with its name.
+pub fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let read = || fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>();
+    let mut paths = match read() {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Vec::new(),
+        read => {
+            read.map_err(|error| io::Error::new(error.kind(), format!("{} cannot be read: {error}", folder.display())))?
+        }
+    };
+    paths.sort();
+    Ok(paths)
+}
+
+/// What in a folder has a name with this ending (`json`), as [`entries`] tells it.
+///
+/// # Errors
+/// As for [`entries`].
+pub fn files(folder: &Path, extension: &str) -> io::Result<Vec<PathBuf>> {
+    let mut files = entries(folder)?;
+    files.retain(|file| file.extension().is_some_and(|its| its == extension));
+    Ok(files)
 }
 
 /// A link from one chapter's page to another chapter, both relative to the chapters' folder.

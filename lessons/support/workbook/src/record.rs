@@ -262,26 +262,13 @@ fn write(file: &Path, recording: &Recording) -> Result<()> {
 
 /// The recordings in a lesson's folder, by name.
 fn recordings(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let files =
-        entries(folder)?.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let files = pages::files(folder, "json")?.into_iter();
     Ok(files.filter_map(|path| Some((path.file_stem()?.to_str()?.to_string(), path))).collect())
 }
 
 fn folders(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let folders = entries(folder)?.into_iter().filter(|path| path.is_dir());
+    let folders = pages::entries(folder)?.into_iter().filter(|path| path.is_dir());
     Ok(folders.filter_map(|path| Some((path.file_name()?.to_str()?.to_string(), path))).collect())
-}
-
-/// What is in a folder, in alphabetical order; nothing, if there is no such folder.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", folder.display())),
-    };
-    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
-    paths.sort();
-    Ok(paths)
 }
 
 /// JSON with an event of a trace to a line, so that a change of a recording can be read in a diff.

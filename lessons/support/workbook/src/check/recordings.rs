@@ -188,16 +188,13 @@ fn how_compared(recorded: &Recording, fresh: &Recording, remarks: &str) -> Done 
 
 /// The files with a lesson's provocations, from the project's folder on: `errnos.rs`, or those below `errnos/`.
 pub(super) fn provocation_files(project: &Project, lesson: &str) -> Vec<PathBuf> {
-    let folder = PathBuf::from("lessons").join(lesson).join("src");
-    let below = fs::read_dir(project.root().join(folder.join("errnos"))).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = below.map(|entry| folder.join("errnos").join(entry.file_name())).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
-    files.sort();
+    let folder = project.lessons().join(lesson).join("src");
+    let mut files = pages::files(&folder.join("errnos"), "rs").unwrap_or_default();
     let whole = folder.join("errnos.rs");
-    if files.is_empty() || project.root().join(&whole).is_file() {
+    if files.is_empty() || whole.is_file() {
         files.insert(0, whole);
     }
-    files
+    files.iter().map(|file| file.strip_prefix(project.root()).unwrap_or(file).to_path_buf()).collect()
 }
 
 /// Where a provocation is described.
