@@ -25,7 +25,7 @@ pub fn add(suite: &mut Suite<Page>) {
 /// How late an answer may be: the machine may be busy, and the function is watched, which costs time.
 const SLACK: Duration = Duration::from_millis(350);
 /// How often a function that was too late is tried again, since it may have been the machine's fault.
-const TRIES: usize = 2;
+const TRIES: usize = 3;
 /// The limit where nobody answers.
 const LIMIT: Duration = Duration::from_millis(100);
 /// When a function that waits without an end is ended.
@@ -66,7 +66,7 @@ fn is_nonblocking(socket: &impl AsFd) -> bool {
 
 /// Plays until the function is in time; the last run, if it never is. One that does not return at all is not asked again.
 fn in_time(time: Duration, play: impl FnMut() -> Result<Run<Answer>, Fault>) -> Result<Run<Answer>, Fault> {
-    again_if_busy(TRIES, play, |run| run.answer().is_ok_and(|answer| answer.took > time))
+    again_if_busy(TRIES, play, |run, _| run.answer().is_ok_and(|answer| answer.took > time))
 }
 
 /// How long a call took and what it said, for the message.
@@ -149,7 +149,7 @@ fn returned_socket_blocks(bench: &Bench<In, Answer>) -> Result<(), Fault> {
 
 fn signals_do_not_stretch_it(bench: &Bench<In, Answer>) -> Result<(), Fault> {
     // On a busy machine the signals may come late, or stop early: then being in time proves nothing.
-    let proves_nothing = |run: &Run<Answer>| on_time(run, LIMIT) && !signalled_to_the_end(run);
+    let proves_nothing = |run: &Run<Answer>, _| on_time(run, LIMIT) && !signalled_to_the_end(run);
     let run = again_if_busy(20, || with_signals(bench), proves_nothing)?;
     if on_time(&run, LIMIT) {
         return Ok(());

@@ -199,7 +199,7 @@ fn data_comes_through(bench: &Bench<In, Answer>) -> Result<(), Fault> {
 /// whoever heard them is asked again. One that waits for them hears them every time.
 fn in_silence(bench: &Bench<In, Answer>, limit: Duration, signals: bool) -> Result<Run<Answer>, Fault> {
     let play = || bench.play(In { signals, ..In::new(Peer::IsAt(somebody(speaks, TOO_LATE)?), limit) });
-    again_if_busy(4, play, |run| run.answer().is_ok_and(|answer| answer.said.is_ok()))
+    again_if_busy(4, play, |run, _| run.answer().is_ok_and(|answer| answer.said.is_ok()))
 }
 
 fn silence_is_etimedout_on_time(bench: &Bench<In, Answer>) -> Result<(), Fault> {

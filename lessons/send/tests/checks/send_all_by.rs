@@ -244,11 +244,7 @@ fn deadline_is_kept(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
             drop(tell);
             run
         };
-        let mut tries = 0;
-        let run = again_if_busy(4, play, |run| {
-            tries += 1;
-            busy(run, tries)
-        })?;
+        let run = again_if_busy(4, play, busy)?;
         left_alone(&run)?;
         waits_at_all(&run)?;
         if let Some(what) = too_late(&run)? {
@@ -270,7 +266,7 @@ fn waits_at_all(run: &Run<Answer>) -> Result<(), Fault> {
 
 /// Whether this machine may be to blame: it gave up late, or the peer hung up before it could. One that is surely late is
 /// tried again only once, since that takes long.
-fn busy(run: &Run<Answer>, tries: u32) -> bool {
+fn busy(run: &Run<Answer>, tries: usize) -> bool {
     run.answer().is_ok_and(|Answer { said, late_ms, .. }| match said {
         Ok(()) => false,
         Err((_, libc::ECONNRESET | libc::EPIPE)) => *late_ms <= TOO_LATE || tries < 2,
@@ -302,7 +298,7 @@ fn says_how_far_it_got(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
         drop(tell); // The child is gone; now the peer reads all that there is.
         Ok((run, peer.tells()?))
     };
-    let (run, heard) = again_if_busy(4, play, |(run, heard)| {
+    let (run, heard) = again_if_busy(4, play, |(run, heard), _| {
         // The peer hung up before the child was gone.
         let gave_up = run.answer().is_ok_and(|answer| matches!(answer.said, Err((_, libc::ETIMEDOUT))));
         gave_up && heard.end.is_err()
@@ -335,7 +331,7 @@ fn mode_is_left_alone(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
 fn a_dead_peer_ends_the_wait(bench: &Bench<Scene, Answer>) -> Result<(), Fault> {
     // On a busy machine the reset may come before the wait.
     let woken_by_it = |run: &Run<Answer>| run.calls_of(&WAITS).iter().any(|call| call.outcome.text.contains("POLLERR"));
-    again_if_busy(5, || with_a_dying_peer(bench), |run| !woken_by_it(run)).map(drop)
+    again_if_busy(5, || with_a_dying_peer(bench), |run, _| !woken_by_it(run)).map(drop)
 }
 
 /// A run in which the peer resets the connection when nothing more comes.

@@ -190,7 +190,7 @@ impl<In: Serialize, Out: DeserializeOwned> Setting<'_, In, Out> {
 }
 
 /// Plays, and plays again as long as `busy` says of what came of it that this machine may be to blame: `most` times at most.
-/// Returns what the last one gave.
+/// Returns what the last one gave. `busy` is also told how many were played.
 ///
 /// A function that the machine made late is late now and then; one that is late by itself is late every time, and the last
 /// run says so.
@@ -200,11 +200,11 @@ impl<In: Serialize, Out: DeserializeOwned> Setting<'_, In, Out> {
 pub fn again_if_busy<T, E>(
     most: usize,
     mut play: impl FnMut() -> Result<T, E>,
-    mut busy: impl FnMut(&T) -> bool,
+    busy: impl Fn(&T, usize) -> bool,
 ) -> Result<T, E> {
     let mut last = play()?;
-    for _ in 1..most {
-        if !busy(&last) {
+    for played in 1..most {
+        if !busy(&last, played) {
             break;
         }
         last = play()?;
@@ -362,7 +362,7 @@ mod tests {
             played += 1;
             results[played - 1]
         };
-        let last = again_if_busy(most, play, |took| *took >= 10);
+        let last = again_if_busy(most, play, |took, _| *took >= 10);
         (last, played)
     }
 
@@ -376,6 +376,16 @@ mod tests {
     fn what_is_late_every_time_is_told_by_the_last() {
         assert_eq!(played(3, &[Ok(10), Ok(11), Ok(12), Ok(1)]), (Ok(12), 3));
         assert_eq!(played(1, &[Ok(10), Ok(1)]), (Ok(10), 1));
+    }
+
+    #[test]
+    fn it_may_depend_on_how_many_were_played() {
+        let mut took = 0;
+        let play = || -> Result<u32, ()> {
+            took += 1;
+            Ok(took)
+        };
+        assert_eq!(again_if_busy(9, play, |took, played| (*took as usize, played) != (4, 4)), Ok(4));
     }
 
     #[test]
