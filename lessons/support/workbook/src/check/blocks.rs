@@ -9,8 +9,8 @@ use crate::exercises;
 use crate::project::Project;
 
 /// What a block to be typed into a terminal may begin with. Whatever begins otherwise is taken for output.
-const COMMANDS: [&str; 14] = [
-    "cargo", "cd", "git", "man", "mdbook", "strace", "ss", "ip", "sysctl", "python3", "docker", "podman", "sudo",
+const COMMANDS: [&str; 15] = [
+    "cargo", "cd", "cp", "git", "man", "mdbook", "strace", "ss", "ip", "sysctl", "python3", "docker", "podman", "sudo",
     "xdg-open",
 ];
 
