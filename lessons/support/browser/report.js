@@ -22,7 +22,11 @@ export class Report {
     try {
       await act();
     } catch (error) {
-      this.faults.push(`${where}: ${String(error.message ?? error).split("\n").slice(0, 6).join(" | ")}`);
+      // What was waited for stands at the beginning, and what was in the way at the end.
+      const lines = String(error.message ?? error).split("\n").filter((line) => line.trim());
+      const told = lines.length > 12 ? [...lines.slice(0, 4), "…", ...lines.slice(-7)] : lines;
+      const line = error.stack?.match(/use\.js:\d+/)?.[0];
+      this.faults.push(`${where}: ${told.join(" | ")}${line ? ` (${line})` : ""}`);
     }
   }
 }
