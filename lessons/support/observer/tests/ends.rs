@@ -2,7 +2,8 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -128,21 +129,25 @@ fn an_observer_that_is_killed_leaves_no_child() {
     for signal in [libc::SIGKILL, libc::SIGINT] {
         let scratch = Scratch::new(&format!("killed-{signal}"));
         let file = scratch.0.join("pid");
-        let mut observer = Command::new(children())
-            .arg("observe")
-            .arg(children())
-            .arg("hang")
-            .arg(&file)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("an observer can be started");
+        let mut command = Command::new(children());
+        command.arg("observe").arg(children()).arg("hang").arg(&file).stdout(Stdio::null());
+        // A shell that starts the tests in the background has them ignore SIGINT, and whom they start inherits that.
+        // SAFETY: between fork and exec only this one call is made, which is allowed there (signal-safety(7)).
+        unsafe {
+            command.pre_exec(|| match libc::signal(libc::SIGINT, libc::SIG_DFL) {
+                libc::SIG_ERR => Err(io::Error::last_os_error()),
+                _ => Ok(()),
+            })
+        };
+        let mut observer = command.spawn().expect("an observer can be started");
         let read = || std::fs::read_to_string(&file).ok().and_then(|pid| pid.trim().parse::<i32>().ok());
         until("the observed child has written its id", || read().is_some());
         let pid = read().expect("it was there a moment ago");
         assert!(!gone(pid));
         // SAFETY: a signal to this process's own child, which has not been waited for.
         unsafe { libc::kill(observer.id() as i32, signal) };
-        observer.wait().expect("the observer can be waited for");
+        let ending = observer.wait().expect("the observer can be waited for");
+        assert_eq!(ending.signal(), Some(signal), "the observer ended otherwise: {ending}");
         until(&format!("process {pid} ends after its observer got signal {signal}"), || gone(pid));
     }
 }
